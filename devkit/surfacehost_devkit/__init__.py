@@ -1,0 +1,1 @@
+"""Simulators, runners, the demo and the conformance suite for surfacehost."""

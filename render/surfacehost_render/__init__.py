@@ -1,0 +1,1 @@
+"""Markdown for chat surfaces."""
