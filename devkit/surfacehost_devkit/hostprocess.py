@@ -1,0 +1,132 @@
+"""The real ``surfacehost run`` as a child process: what a test of the host as people use it starts."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+START_S = 30.0
+LOOK_EVERY_S = 0.05
+
+
+class HostProcess:
+    """One host with its own folder: settings, data and log; start, kill and start again on the same data."""
+
+    def __init__(self, folder: Path, settings: str, environ: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.log = folder / "host.log"
+        self._environ = dict(environ or {})
+        self._process: subprocess.Popen[bytes] | None = None
+        self.address = ""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.configure(settings)
+
+    def configure(self, settings: str) -> None:
+        """Write settings.toml; a port of the web server that is free is chosen where none is named."""
+        listen = "" if "[web]" in settings else '[web]\nlisten = "127.0.0.1:0"\n'
+        (self.folder / "settings.toml").write_text(listen + settings)
+
+    def start(self) -> "HostProcess":
+        """Start it and wait until it says where it is. Raises AssertionError with its log when it does not."""
+        said = self.folder / "stdout.txt"
+        command = [sys.executable, "-m", "surfacehost", "run", "--settings", str(self.folder / "settings.toml")]
+        with said.open("wb") as out, self.log.open("ab") as log:
+            environ = os.environ | {"PYTHONUNBUFFERED": "1"} | self._environ
+            self._process = subprocess.Popen(command, stdout=out, stderr=log, env=environ)  # noqa: S603 - ourselves
+        wait_until(lambda: "running at" in said.read_text() or not self.is_alive, START_S, self.log_tail)
+        if not self.is_alive:
+            raise AssertionError(f"the host ended with {self.returncode}:\n{self.log_tail()}")
+        self.address = said.read_text().split("running at ")[1].split(" ")[0]
+        return self
+
+    @property
+    def pid(self) -> int:
+        """Its process id. Raises AssertionError when it was never started."""
+        assert self._process is not None  # noqa: S101 - a test's mistake
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended; None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    def kill(self) -> None:
+        """SIGKILL: it gets no chance to say goodbye."""
+        self._signal(signal.SIGKILL)
+
+    def stop(self, timeout_s: float = 10.0) -> int:
+        """SIGTERM, and its exit status. Raises TimeoutExpired when it takes longer than it may."""
+        self._signal(signal.SIGTERM, timeout_s)
+        return self.returncode or 0
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal without waiting: to stop and continue it."""
+        os.kill(self.pid, number)
+
+    def close(self) -> None:
+        """End it however it is doing."""
+        if self.is_alive:
+            self._signal(signal.SIGKILL)
+
+    def status(self) -> dict[str, Any]:
+        """Its /status.json."""
+        answer: dict[str, Any] = httpx.get(f"{self.address}/status.json", timeout=5).json()
+        return answer
+
+    def readiness(self) -> tuple[int, str]:
+        """Status and text of its /readyz."""
+        response = httpx.get(f"{self.address}/readyz", timeout=5)
+        return response.status_code, response.text
+
+    def wait_ready(self, timeout_s: float = 30.0) -> "HostProcess":
+        """Wait until everything that is enabled says that messages can flow."""
+        wait_until(lambda: self.readiness()[0] == 200, timeout_s, lambda: f"{self.readiness()[1]}\n{self.log_tail()}")
+        return self
+
+    def wait_for(self, condition: Callable[[dict[str, Any]], bool], timeout_s: float = 30.0) -> dict[str, Any]:
+        """Wait until *condition* holds of its status, and give that status."""
+        wait_until(lambda: condition(self.status()), timeout_s, lambda: f"{self._shown()}\n{self.log_tail()}")
+        return self.status()
+
+    def log_text(self) -> str:
+        """Everything it has logged."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def log_tail(self, lines: int = 40) -> str:
+        """The last lines of its log."""
+        return "\n".join(self.log_text().splitlines()[-lines:])
+
+    def _shown(self) -> str:
+        return json.dumps(self.status(), indent=1)
+
+    def _signal(self, number: int, timeout_s: float = 10.0) -> None:
+        if self._process is not None and self.is_alive:
+            self._process.send_signal(number)
+            self._process.wait(timeout_s)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def wait_until(condition: Callable[[], object], timeout_s: float, explain: Callable[[], str] = lambda: "") -> None:
+    """Look until *condition* holds; what can't tell us of itself has to be looked at. Raises AssertionError."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"did not happen within {timeout_s:g} s\n{explain()}")
+        time.sleep(LOOK_EVERY_S)

@@ -1,0 +1,1 @@
+"""The way to the agent: the wire contract, the sessions over WebSocket, and what their failures mean."""

@@ -1,0 +1,257 @@
+"""Sessions with the agent: one WebSocket per active thread, opened when it is needed and closed when it is idle."""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import ssl
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import stamina
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from surfacehost.agent import failures, wire
+from surfacehost.agent.breaker import Breaker
+from surfacehost.errors import Kind, PlatformError
+
+MAX_FRAME_BYTES = 2**20
+ABORT_GRACE_S = 5.0
+"""How long the agent has to say that it stopped; then the connection is closed."""
+
+PROBE_THREAD = "1/probe/~/~/~"
+"""What the handshake of a probe names as its thread; nothing is ever asked there."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentAddress:
+    """Where the agent is and how patient we are with it; times in seconds."""
+
+    url: str
+    token: str | None = field(default=None, repr=False)
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    dialect: Literal["auto", "text"] = "auto"
+    connect_timeout_s: float = 5.0
+    first_event_timeout_s: float = 15.0
+    silence_timeout_s: float = 120.0
+    run_timeout_s: float = 1800.0
+    idle_close_s: float = 300.0
+    max_connections: int = 200
+
+
+@dataclass(slots=True, eq=False)
+class _Session:
+    thread_id: str
+    connection: ClientConnection | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    run_id: str | None = None
+    was_aborted: bool = False
+    used_at: float = 0.0
+
+
+class AgentSessionClient:
+    """Asks the agent; everything that goes wrong comes out as PlatformError."""
+
+    def __init__(self, address: AgentAddress) -> None:
+        self._address = address
+        self._sessions: dict[str, _Session] = {}
+        self._places = asyncio.Semaphore(address.max_connections)
+        self.breaker = Breaker()
+        self._heard_at = float("-inf")
+
+    async def run(self, thread_id: str, turn: wire.Turn) -> AsyncGenerator[wire.AgentEvent, None]:
+        """Ask *turn* in *thread_id*; what the agent says, up to ``Finished`` or ``WholeText``.
+
+        Raises PlatformError. Before the agent has begun a failed connection is tried again; after that, never.
+        """
+        session = self._sessions.setdefault(thread_id, _Session(thread_id))
+        async with session.lock:
+            session.run_id, session.was_aborted = turn.run_id, False
+            deadline = time.monotonic() + self._address.run_timeout_s
+            is_whole = False
+            try:
+                first = await self._begin(session, turn)
+                async for event in self._follow(session, first, deadline):
+                    yield event
+                is_whole = True
+            finally:
+                session.run_id, session.used_at = None, time.monotonic()
+                if not is_whole:  # whatever is still to come must not be taken for the next answer
+                    await self._drop(session)
+
+    async def abort(self, thread_id: str) -> bool:
+        """Stop the run of *thread_id*; False where none is on. The run itself then ends as ``cancelled``."""
+        session = self._sessions.get(thread_id)
+        if session is None or session.run_id is None:
+            return False
+        run_id, connection, session.was_aborted = session.run_id, session.connection, True
+        if connection is not None:
+            with contextlib.suppress(OSError, ConnectionClosed):  # then the run ends by itself
+                await connection.send(wire.abort_frame(run_id))
+            asyncio.get_running_loop().call_later(ABORT_GRACE_S, self._cut, session, run_id)
+        return True
+
+    async def probe(self) -> None:
+        """Find out whether the agent can be reached, by a handshake, unless it was heard of lately. Never raises."""
+        if time.monotonic() - self._heard_at < 10 and not self.breaker.reason:
+            return
+        try:
+            connection = await self._connect(PROBE_THREAD)
+        except PlatformError as error:
+            self.breaker.reason = str(error)
+            return
+        self._heard_at = time.monotonic()
+        self.breaker.close()
+        await connection.close()
+
+    async def close_idle(self) -> None:
+        """Close the sockets of threads in which nothing was said for a while."""
+        now = time.monotonic()
+        for session in list(self._sessions.values()):
+            if session.run_id is None and now - session.used_at > self._address.idle_close_s:
+                await self._forget(session)
+
+    async def close(self) -> None:
+        """Close every socket."""
+        for session in list(self._sessions.values()):
+            await self._forget(session)
+
+    async def _begin(self, session: _Session, turn: wire.Turn) -> wire.AgentEvent:
+        """Connect, ask, and wait for the first sign that the agent has begun; the part that may be repeated."""
+        async for attempt in stamina.retry_context(on=_pause_before_retry, attempts=3, timeout=30, wait_initial=0.3):
+            with attempt:
+                async with self.breaker.guard():
+                    return await self._ask(session, turn)
+        raise AssertionError("stamina gives up by raising")
+
+    async def _ask(self, session: _Session, turn: wire.Turn) -> wire.AgentEvent:
+        connection = await self._connected(session)
+        try:
+            await connection.send(turn.text if self._address.dialect == "text" else wire.run_frame(turn))
+            event = await self._receive(session, self._address.first_event_timeout_s)
+        except Exception as error:
+            await self._drop(session)
+            raise failures.of_run(error, has_started=False, partial="") from error
+        self._heard_at = time.monotonic()
+        if isinstance(event, wire.Failed):
+            raise event.error
+        return event
+
+    async def _follow(
+        self, session: _Session, event: wire.AgentEvent, deadline: float
+    ) -> AsyncIterator[wire.AgentEvent]:
+        """*event* and what comes after it, up to the end of the run."""
+        partial = ""
+        while True:
+            if isinstance(event, wire.Failed):
+                raise failures.of_run(event.error, has_started=True, partial=partial)
+            yield event
+            if isinstance(event, wire.Finished | wire.WholeText):
+                return
+            partial += event.delta if isinstance(event, wire.Text) else ""
+            try:
+                event = await self._receive(session, self._address.silence_timeout_s, deadline)
+            except Exception as error:
+                if session.was_aborted:
+                    raise PlatformError(Kind.CANCELLED, "stopped", partial=partial) from error
+                raise failures.of_run(error, has_started=True, partial=partial) from error
+
+    async def _receive(self, session: _Session, patience_s: float, deadline: float = float("inf")) -> wire.AgentEvent:
+        """The next thing the agent says that means something to us; *deadline* is by the monotonic clock.
+
+        The limit stands here and not around the run: a timeout that spans a ``yield`` would end whoever listens.
+        """
+        assert session.connection is not None  # noqa: S101 - for the type checker
+        while True:
+            limit_s = min(patience_s, deadline - time.monotonic())
+            try:
+                async with asyncio.timeout(limit_s):
+                    frame = await session.connection.recv()
+            except TimeoutError as error:
+                which = "said nothing for" if limit_s == patience_s else "was not done after"
+                took_s = patience_s if limit_s == patience_s else self._address.run_timeout_s
+                raise PlatformError(Kind.TIMEOUT, f"the agent {which} {took_s:g} s") from error
+            event = wire.parse(frame, session.thread_id)
+            if event is not None:
+                return event
+
+    async def _connected(self, session: _Session) -> ClientConnection:
+        if session.connection is not None and session.connection.close_code is None:
+            return session.connection
+        await self._drop(session)
+        await self._make_place()
+        try:
+            session.connection = await self._connect(session.thread_id)
+        except BaseException:
+            self._places.release()
+            raise
+        return session.connection
+
+    async def _make_place(self) -> None:
+        """Stay below the cap: close what has been idle longest, or wait until someone is done."""
+        idle = [one for one in self._sessions.values() if one.connection is not None and one.run_id is None]
+        if self._places.locked() and idle:
+            await self._forget(min(idle, key=lambda session: session.used_at))
+        await self._places.acquire()
+
+    async def _connect(self, thread_id: str) -> ClientConnection:
+        address = self._address
+        is_local = _is_loopback(address.url)
+        try:
+            return await connect(
+                _with_thread(address.url, thread_id),
+                subprotocols=[Subprotocol(wire.SUBPROTOCOL)],
+                additional_headers={"Authorization": f"Bearer {address.token}"} if address.token else None,
+                open_timeout=address.connect_timeout_s,
+                max_size=MAX_FRAME_BYTES,
+                ssl=address.tls if address.url.startswith("wss:") else None,
+                compression=None if is_local else "deflate",
+                proxy=None if is_local else True,
+            )
+        except Exception as error:
+            raise failures.of_handshake(error, address.url) from error
+
+    def _cut(self, session: _Session, run_id: str) -> None:
+        """The agent did not stop when told: end the connection under the run."""
+        if session.run_id == run_id and session.connection is not None:
+            session.connection.transport.abort()
+
+    async def _forget(self, session: _Session) -> None:
+        await self._drop(session)
+        if not session.lock.locked():
+            self._sessions.pop(session.thread_id, None)
+
+    async def _drop(self, session: _Session) -> None:
+        connection, session.connection = session.connection, None
+        if connection is not None:
+            self._places.release()
+            connection.transport.abort() if connection.close_code is None and session.run_id else None
+            await connection.close()
+
+
+def _pause_before_retry(error: Exception) -> bool | float:
+    """Whether a run that had not begun is asked again, and after how many seconds where the agent told."""
+    if not isinstance(error, PlatformError) or not error.is_repeatable:
+        return False
+    return True if error.retry_after is None else error.retry_after
+
+
+def _with_thread(url: str, thread_id: str) -> str:
+    parts = urlsplit(url)
+    query = "&".join(filter(None, [parts.query, urlencode({"thread_id": thread_id})]))
+    return urlunsplit(parts._replace(query=query))
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

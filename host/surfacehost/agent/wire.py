@@ -1,0 +1,210 @@
+"""The wire contract with the agent: AG-UI 1.0 events, one JSON object per text frame; the only file that knows it.
+
+The payload knows no threads: ``threadId``, which AG-UI requires, is in the URL and is filled in before validation. An
+unknown event type, property or union member is ignored and the run goes on; a known field of the wrong type ends the
+run as ``protocol``. Agents that just send text work as well: such a frame is a whole reply.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import ag_ui.core as ag
+from pydantic import TypeAdapter, ValidationError
+
+from surfacehost.errors import Kind, PlatformError
+
+SUBPROTOCOL: Final = "ag-ui.v1"
+VERSION: Final = "1.0"
+
+_EVENT: Final[TypeAdapter[Any]] = TypeAdapter(ag.Event)
+_TYPES: Final = frozenset(kind.value for kind in ag.EventType)
+_OUTCOMES: Final = frozenset({"success", "interrupt", "cancelled"})
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The agent has begun; from here on the run is never repeated on our account."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """More of the answer, Markdown."""
+
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class WholeText:
+    """The whole answer of an agent that just sends text; it ends the run."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """The agent is at work; *label* says at what, empty when that is nobody's business."""
+
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file for the person."""
+
+    name: str
+    mime_type: str
+    url: str
+    """Where it is, or a ``data:`` URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """Something the agent wants to be told before it goes on."""
+
+    id: str
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The run has ended as it should; with interrupts, it waits for a person."""
+
+    cancelled: bool = False
+    interrupts: tuple[Interrupt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The agent says that it could not answer."""
+
+    error: PlatformError
+
+
+AgentEvent = RunStarted | Text | WholeText | Activity | File | Finished | Failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What the agent is asked."""
+
+    run_id: str
+    """The same after a restart: an agent that has seen it joins or repeats its answer."""
+    text: str = ""
+    event_id: str = ""
+    sender: str = ""
+    sender_name: str = ""
+    context: Mapping[str, str] = field(default_factory=dict)
+    resume: Sequence[Mapping[str, Any]] = ()
+    """Answers to the open interrupts."""
+
+
+def run_frame(turn: Turn) -> str:
+    """The frame that asks."""
+    frame: dict[str, Any] = {"type": "run", "runId": turn.run_id, "protocolVersion": VERSION}
+    if turn.text:
+        message = {"id": turn.event_id, "role": "user", "name": turn.sender_name or turn.sender,
+                   "content": [{"type": "text", "text": turn.text}],
+                   "metadata": {"userId": turn.sender}}  # fmt: skip
+        frame |= {"text": turn.text, "messages": [message]}
+    if turn.context:
+        frame["context"] = [{"description": name, "value": value} for name, value in turn.context.items()]
+    if turn.resume:
+        frame["resume"] = list(turn.resume)
+    return json.dumps(frame, ensure_ascii=False)
+
+
+def abort_frame(run_id: str) -> str:
+    """The frame that stops a run."""
+    return json.dumps({"type": "abort", "runId": run_id})
+
+
+def parse(frame: str | bytes, thread_id: str) -> AgentEvent | None:
+    """What *frame* says; None for what we need not know. Raises PlatformError ``protocol`` for a malformed one."""
+    text = frame if isinstance(frame, str) else frame.decode("utf-8", "replace")
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return WholeText(text)
+    if not isinstance(data, dict):
+        return WholeText(data if isinstance(data, str) else text)
+    kind = data.get("type")
+    if isinstance(kind, str) and kind in _TYPES:
+        return _event(kind, data, thread_id)
+    if kind in (None, "message") and isinstance(data.get("text"), str):
+        return WholeText(data["text"])
+    return None
+
+
+def _event(kind: str, data: dict[str, Any], thread_id: str) -> AgentEvent | None:
+    if kind in ("RUN_STARTED", "RUN_FINISHED"):
+        data.setdefault("threadId", thread_id)
+    outcome = data.get("outcome")
+    if isinstance(outcome, dict) and outcome.get("type") not in _OUTCOMES:
+        del data["outcome"]  # of a later minor version: the run has ended all the same
+    try:
+        event = _EVENT.validate_python(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise PlatformError(Kind.PROTOCOL, f"{kind} {where}: {first['msg']}") from None
+    return _translate(event)
+
+
+def _translate(event: Any) -> AgentEvent | None:  # noqa: ANN401, PLR0911 - one line for each thing an agent can say
+    match event:
+        case ag.RunStartedEvent():
+            return RunStarted(event.run_id)
+        case ag.TextMessageContentEvent() | ag.TextMessageChunkEvent():
+            return Text(event.delta or "")
+        case ag.ToolCallStartEvent():
+            return Activity(event.tool_call_name)
+        case ag.StepStartedEvent():
+            return Activity(event.step_name)
+        case ag.CustomEvent():
+            return _custom(event.name, event.value)
+        case ag.RunFinishedEvent():
+            return _finished(event)
+        case ag.RunErrorEvent():
+            return Failed(_failure(event))
+        case _:
+            return Activity()
+
+
+def _custom(name: str, value: Any) -> AgentEvent | None:  # noqa: ANN401 - any JSON
+    if not isinstance(value, dict):
+        return None
+    if name == "status":
+        return Activity(str(value.get("text", "")))
+    if name != "file":
+        return None
+    source = value.get("source") or {}
+    metadata = value.get("metadata") or {}
+    mime_type = str(source.get("mimeType", "application/octet-stream"))
+    data = str(source.get("value", ""))
+    url = data if source.get("type") == "url" else f"data:{mime_type};base64,{data}"
+    return File(str(metadata.get("name", "file")), mime_type, url)
+
+
+def _finished(event: Any) -> Finished:  # noqa: ANN401 - ag.RunFinishedEvent
+    kind = getattr(event.outcome, "type", "success")
+    interrupts = getattr(event.outcome, "interrupts", None) or ()
+    return Finished(
+        cancelled=kind == "cancelled",
+        interrupts=tuple(Interrupt(one.id, one.message or one.reason) for one in interrupts),
+    )
+
+
+def _failure(event: Any) -> PlatformError:  # noqa: ANN401 - ag.RunErrorEvent
+    extra = getattr(event, "metadata", None)
+    metadata = extra if isinstance(extra, dict) else {}
+    code = (event.code or "").lower()
+    kind = Kind(code) if code in {kind.value for kind in Kind} else Kind.INTERNAL
+    after = metadata.get("retryAfter")
+    detail = " ".join(str(part) for part in (event.code, event.message, metadata.get("detail")) if part)
+    return PlatformError(
+        kind, f"the agent says: {detail}", retry_after=after if isinstance(after, int | float) else None
+    )

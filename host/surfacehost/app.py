@@ -1,0 +1,207 @@
+"""The one place that builds the host and takes it down again."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.types import ASGIApp
+
+from surfacehost import pages
+from surfacehost.agent.client import AgentAddress, AgentSessionClient
+from surfacehost.client import RealPlatformClient, Tenant
+from surfacehost.conversation import Conversation
+from surfacehost.dispatch import Dispatch, Patience
+from surfacehost.embedded import embedded_agent
+from surfacehost.errors import SurfacehostError
+from surfacehost.health import SurfaceHealth
+from surfacehost.inlet import Inlet, StoredMemory
+from surfacehost.plugins import EntryPoints, Plugins
+from surfacehost.settings import Settings, SurfaceTable
+from surfacehost.store import inbox
+from surfacehost.store.sqlite import SqliteDatabase
+from surfacehost.supervise import keep_listening
+from surfacehost.surface import Home, Surface, trust
+from surfacehost.ways import Ways
+
+DRAIN_S = 4.0
+"""How long running events may finish when the host stops."""
+
+AGENT_LOOK_S = 15.0
+"""How often the host looks whether the agent can be reached and which sockets are idle."""
+
+HOOK_GRACE_S = 600.0
+"""What a surface's own hook may take beyond the longest answer: sending it, under the platform's limits."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Host:
+    """A running host."""
+
+    address: str
+    """Of its web server."""
+    report: pages.Report
+    """How it is, as JSON."""
+
+
+class _Building:
+    """The parts of a host while it is put together."""
+
+    def __init__(self, settings: Settings, database: SqliteDatabase, agent: AgentSessionClient) -> None:
+        self.settings = settings
+        self.database = database
+        self.agent = agent
+        self.ways = Ways()
+        self.tenants: dict[str, Tenant] = {}
+        self.healths: dict[str, SurfaceHealth] = {}
+        self.mounts: dict[str, ASGIApp] = {}
+        self.plugins = Plugins(
+            owner_limit_s=settings.agent.run_timeout_s + HOOK_GRACE_S,
+            extension_limit_s=settings.dispatch.extension_timeout_s,
+        )
+        self.client = RealPlatformClient(
+            database=database,
+            conversation=Conversation(agent, settings.host.locale),
+            tenants=self.tenants,
+            ways=self.ways,
+            locale=settings.host.locale,
+        )
+
+    def add(self, table: SurfaceTable) -> Surface | None:
+        """Make the surface of *table*; one that can't be made is parked, the others go on."""
+        health = self.healths[table.name] = SurfaceHealth(table.name, table.plugin.capabilities.stale_after_s)
+        try:
+            surface = table.plugin(self._home(table), table.settings)
+            self.plugins.add_surface(table.name, surface)
+            self._mount(table.name, surface.mounts())
+        except Exception as error:  # its constructor is a plugin's code like any other
+            log.exception("surface %s can't be made", table.name)
+            health.park(f"{type(error).__name__}: {error}")
+            return None
+        self.tenants[table.name] = Tenant(surface=surface, behaviour=table.settings, health=health)
+        return surface
+
+    async def seat(self, table: SurfaceTable, surface: Surface) -> tuple[Dispatch, Callable[[], Awaitable[None]]]:
+        """The dispatch of *surface*, and what listens for it."""
+        health, wanted = self.healths[table.name], self.settings.dispatch
+        dispatch = Dispatch(
+            self.database, self.plugins, self.client, health,
+            ways=self.ways,
+            places=wanted.threads_per_surface,
+            patience=Patience(attempts=wanted.park_after_attempts, age_s=wanted.park_after_s),
+        )  # fmt: skip
+        seat = await self.database.tx(inbox.elect, table.name)
+        put = Inlet(self.database, seat, table.settings, health=health, ways=self.ways, wake=dispatch.wake)
+        return dispatch, lambda: keep_listening(surface, put, health)
+
+    async def report(self) -> dict[str, Any]:
+        """How the host is: for the pages."""
+        trouble = self.agent.breaker.reason
+        return {
+            "at": time.time(),
+            "ready": {name: health.trouble for name, health in self.healths.items()} | {"agent": trouble},
+            "surfaces": [health.to_json() for health in self.healths.values()],
+            "inbox": await self.database.tx(inbox.counts),
+            "ways": [way.to_json() for way in self.ways.latest()],
+        }
+
+    def _home(self, table: SurfaceTable) -> Home:
+        settings = self.settings
+        return Home(
+            name=table.name,
+            data_dir=settings.folder / settings.host.data_dir / table.name,
+            memory=StoredMemory(self.database, table.name),
+            public_url=settings.web.public_url,
+        )
+
+    def _mount(self, name: str, mounts: Mapping[str, ASGIApp]) -> None:
+        if taken := [path for path in mounts if path in self.mounts]:
+            raise SurfacehostError(f"{name} wants {taken[0]} of the web server, which another surface has")
+        self.mounts.update(mounts)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Host]:
+    """Run the host of *settings* until the block ends.
+
+    Raises StoreRefused when the database can't be used and OSError when the web server's port can't be had; nothing
+    that a surface or the agent does ends it.
+    """
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(SqliteDatabase(settings.database))
+        agent = AgentSessionClient(await _agent_address(settings, stack))
+        stack.push_async_callback(agent.close)
+        parts = _Building(settings, database, agent)
+        made = [(table, surface) for table in settings.surfaces.values() if (surface := parts.add(table))]
+        for name, extension in EntryPoints().extensions().items():
+            parts.plugins.add_extension(name, extension)
+        seats = [await parts.seat(table, surface) for table, surface in made]
+        application = pages.application(parts.report, parts.mounts)
+        address = await stack.enter_async_context(pages.serving(application, settings.web.host, settings.web.port))
+        await stack.enter_async_context(_working(agent, seats))
+        yield Host(address, parts.report)
+
+
+@asynccontextmanager
+async def _working(
+    agent: AgentSessionClient, seats: list[tuple[Dispatch, Callable[[], Awaitable[None]]]]
+) -> AsyncIterator[None]:
+    """Listen and dispatch, side by side; at the end first stop listening, then let what runs finish."""
+    listeners = [asyncio.create_task(_for_ever(listen)) for _, listen in seats]
+    workers = [asyncio.create_task(_for_ever(dispatch.run)) for dispatch, _ in seats]
+    workers.append(asyncio.create_task(_for_ever(lambda: _look_after(agent))))
+    try:
+        yield
+    finally:
+        await _end(listeners)
+        await _end(workers)
+        await asyncio.gather(*(dispatch.drain(DRAIN_S) for dispatch, _ in seats))
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
+    """Do *work*; an error of the host itself is logged and does not end the process."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("an error of the host itself")
+            await asyncio.sleep(1)
+        else:
+            return
+
+
+async def _look_after(agent: AgentSessionClient) -> None:
+    while True:
+        await agent.probe()
+        await agent.close_idle()
+        await asyncio.sleep(AGENT_LOOK_S if not agent.breaker.reason else 1)
+
+
+async def _agent_address(settings: Settings, stack: AsyncExitStack) -> AgentAddress:
+    """Where the agent is; the embedded one is started first."""
+    wanted = settings.agent
+    url, token = wanted.url, wanted.token.get_secret_value() if wanted.token else None
+    if wanted.embedded:
+        url, token = await stack.enter_async_context(embedded_agent(wanted.reference))
+    patience = {
+        name: getattr(wanted, name)
+        for name in (
+            "connect_timeout_s", "first_event_timeout_s", "silence_timeout_s", "run_timeout_s", "idle_close_s",
+            "max_connections", "dialect",
+        )
+    }  # fmt: skip
+    tls = (
+        trust(settings.folder / wanted.tls_ca_file if wanted.tls_ca_file else None) if url.startswith("wss:") else None
+    )
+    return AgentAddress(url=url, token=token, tls=tls, **patience)

@@ -1,0 +1,188 @@
+"""RealPlatformClient: the one thing surfaces talk to."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from surfacehost import admission
+from surfacehost.conversation import Conversation, Said, sentence
+from surfacehost.errors import PlatformError
+from surfacehost.events import Event, Message, Reply
+from surfacehost.health import SurfaceHealth
+from surfacehost.store import inbox, outbox
+from surfacehost.store.sqlite import SqliteDatabase
+from surfacehost.surface import Behaviour, Surface
+from surfacehost.texts import language_of, say
+from surfacehost.ways import Step, Ways
+
+STRANGER_EVERY_S = 3600.0
+"""How often a person who may not talk is told so."""
+
+COMPOSE_IN_THREAD = 20_000
+"""From this many characters on composing takes long enough to hold up the loop."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """A surface instance as the client knows it."""
+
+    surface: Surface
+    behaviour: Behaviour
+    health: SurfaceHealth
+
+
+@dataclass(slots=True)
+class _Visit:
+    """An event while its hooks run."""
+
+    entry: inbox.Entry
+    streams: list[AsyncGenerator[Reply, None]] = field(default_factory=list)
+
+
+class RealPlatformClient:
+    """Answers for all surfaces: conversation behind it, every final through the outbox."""
+
+    def __init__(
+        self,
+        *,
+        database: SqliteDatabase,
+        conversation: Conversation,
+        tenants: Mapping[str, Tenant],
+        ways: Ways,
+        locale: str = "auto",
+    ) -> None:
+        self._database = database
+        self._conversation = conversation
+        self._tenants = tenants
+        self._ways = ways
+        self._locale = locale
+        self._visits: dict[tuple[str, str], _Visit] = {}
+        self._told: dict[tuple[str, str], float] = {}
+
+    @asynccontextmanager
+    async def visiting(self, entry: inbox.Entry) -> AsyncIterator[None]:
+        """Let hooks ask about the event of *entry* while this lasts."""
+        key = entry.event.surface, entry.event.id
+        visit = self._visits[key] = _Visit(entry)
+        try:
+            yield
+        finally:
+            del self._visits[key]
+            for stream in visit.streams:  # one that a hook left behind; the collector would end it in another task
+                await stream.aclose()
+
+    def answer(self, message: Message) -> AsyncIterator[Reply]:
+        """Everything to show for *message*, in order. Raises PlatformError when there is no answer."""
+        visit = self._visit_of(message)
+        return self._open(visit, self._answer(visit.entry, message))
+
+    def explain(self, error: Exception, event: Event) -> AsyncIterator[Reply]:
+        """The sentence that *error* is to the person who caused *event*."""
+        visit = self._visit_of(event)
+        return self._open(visit, self._explain(visit.entry, PlatformError.of(error)))
+
+    def greet(self, event: Event) -> AsyncIterator[Reply]:
+        """A first word in a chat the bot has just come into."""
+        visit = self._visit_of(event)
+        text = say(language_of(event.locale, self._locale), "greeting")
+        return self._open(visit, self._say_once(visit.entry, Said(text=text, kind="notice")))
+
+    def admits(self, event: Event) -> bool:
+        """Whether the settings let the person of *event* talk to the bot there."""
+        return admission.admits(event, self._tenants[event.surface].behaviour)
+
+    async def _answer(self, entry: inbox.Entry, message: Message) -> AsyncGenerator[Reply, None]:
+        if entry.state == inbox.WAITING:
+            async with aclosing(self._ask(entry, message)) as previews:
+                async for preview in previews:
+                    yield preview
+        async for reply in self._unsent(entry):
+            yield reply
+
+    async def _ask(self, entry: inbox.Entry, message: Message) -> AsyncGenerator[Reply, None]:
+        """The previews of an answer; when it ends, the whole answer is on the disk."""
+        if not self.admits(message):
+            await self._keep(entry, self._refusal(message))
+            return
+        shows = self._tenants[message.surface].surface.capabilities
+        interval_s = shows.preview_interval_s if shows.previews else float("inf")
+        words = self._conversation.reply_to(entry, message, lambda: self._ways.mark(message, Step.ASKED), interval_s)
+        async with aclosing(words):
+            async for said in words:
+                if isinstance(said, Said):
+                    await self._keep(entry, said)
+                elif shows.previews:
+                    yield Reply(id=_reply_id(entry, 0), event=message, kind="preview", body=said)
+
+    def _refusal(self, message: Message) -> Said:
+        """What a stranger is told: once in a while, else nothing."""
+        person, now = (message.surface, message.sender), time.monotonic()
+        if now - self._told.get(person, float("-inf")) < STRANGER_EVERY_S:
+            return Said()
+        self._told = {one: at for one, at in self._told.items() if now - at < STRANGER_EVERY_S} | {person: now}
+        return self._conversation.stranger(message)
+
+    async def _explain(self, entry: inbox.Entry, error: PlatformError) -> AsyncGenerator[Reply, None]:
+        event = entry.event
+        log.error("%s (ref %s) in %s", error, error.ref, event.key, exc_info=error.__cause__)
+        text = sentence(error, language_of(event.locale, self._locale))
+        await self._database.tx(outbox.refuse_open, entry)
+        await self._keep(entry, Said(text=text, kind="notice"), suffix="error", error=f"{error} (ref {error.ref})")
+        async for reply in self._unsent(entry):
+            yield reply
+
+    async def _say_once(self, entry: inbox.Entry, said: Said) -> AsyncGenerator[Reply, None]:
+        if entry.state == inbox.WAITING:
+            await self._keep(entry, said)
+        async for reply in self._unsent(entry):
+            yield reply
+
+    async def _keep(self, entry: inbox.Entry, said: Said, *, suffix: str = "", error: str | None = None) -> None:
+        """Write the whole answer down, in the parts that the surface makes of it."""
+        bodies = await self._compose(self._tenants[entry.event.surface].surface, said.text)
+        parts = [
+            outbox.Part(id=_reply_id(entry, number, suffix), kind=said.kind, body=body)
+            for number, body in enumerate(bodies)
+        ]
+        interrupts = None if said.interrupts is None else [dict(one) for one in said.interrupts]
+        await self._database.tx(
+            outbox.answer, entry, parts, generation=said.generation, interrupts=interrupts, error=error
+        )
+        self._ways.mark(entry.event, Step.ANSWERED)
+
+    async def _compose(self, surface: Surface, text: str) -> list[Any]:
+        if not text.strip():
+            return []
+        if len(text) < COMPOSE_IN_THREAD:
+            return list(surface.compose(text))
+        return list(await asyncio.to_thread(surface.compose, text))
+
+    async def _unsent(self, entry: inbox.Entry) -> AsyncGenerator[Reply, None]:
+        """The replies that are still to be sent; each counts as sent when the next one is asked for."""
+        reply = await self._database.tx(outbox.send_next, entry)
+        while reply is not None:
+            yield reply
+            self._ways.mark(entry.event, Step.SENT)
+            self._tenants[entry.event.surface].health.confirm()
+            reply = await self._database.tx(outbox.send_next, entry, reply.id)
+
+    def _visit_of(self, event: Event) -> _Visit:
+        visit = self._visits.get((event.surface, event.id))
+        if visit is None:
+            raise LookupError(f"{event.id} of {event.surface} is not being delivered: ask from within its hook")
+        return visit
+
+    def _open(self, visit: _Visit, stream: AsyncGenerator[Reply, None]) -> AsyncGenerator[Reply, None]:
+        """Remember *stream*: it is closed with its visit."""
+        visit.streams.append(stream)
+        return stream
+
+
+def _reply_id(entry: inbox.Entry, number: int, suffix: str = "") -> str:
+    return "/".join(filter(None, [entry.event.id, suffix, str(number)]))

@@ -1,0 +1,1 @@
+"""The commands of ``surfacehost``, one module each."""

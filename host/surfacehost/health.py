@@ -1,0 +1,79 @@
+"""How each surface is doing: judged by what flows, not by whether a socket is open."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+State = Literal["starting", "up", "waiting", "parked"]
+
+
+@dataclass(slots=True, eq=False)
+class SurfaceHealth:
+    """One surface instance. Times are seconds since the epoch; none: not yet."""
+
+    name: str
+    stale_after_s: float | None = None
+    clock: Callable[[], float] = time.time
+    state: State = "starting"
+    reason: str = ""
+    """Why it is not up, for the operator."""
+    since: float = 0.0
+    failures: int = 0
+    """How often in a row listening has ended."""
+    retry_at: float | None = None
+    heard_at: float | None = None
+    """The last sign of life of the platform."""
+    event_at: float | None = None
+    """The last new event."""
+    sent_at: float | None = None
+    """The last send that the platform confirmed."""
+
+    def beat(self, *, with_event: bool = False) -> None:
+        """The platform answered."""
+        self.heard_at = self.clock()
+        if with_event:
+            self.event_at = self.heard_at
+        if self.state != "up":
+            self._become("up")
+            self.retry_at = None
+
+    def confirm(self) -> None:
+        """The platform accepted something that was sent."""
+        self.sent_at = self.clock()
+
+    def wait(self, reason: str, delay_s: float) -> None:
+        """Listening has ended; the host tries again after *delay_s*."""
+        self.failures += 1
+        self.retry_at = self.clock() + delay_s
+        self._become("waiting", reason)
+
+    def park(self, reason: str) -> None:
+        """It stays down until a person acts."""
+        self.retry_at = None
+        self._become("parked", reason)
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether it claims to be up while nothing has been heard for too long."""
+        return (
+            self.state == "up"
+            and self.stale_after_s is not None
+            and self.heard_at is not None
+            and self.clock() - self.heard_at > self.stale_after_s
+        )
+
+    @property
+    def trouble(self) -> str:
+        """Why messages can't flow, in one line; empty when they can."""
+        if self.is_deaf and self.heard_at is not None:
+            return f"nothing heard for {self.clock() - self.heard_at:.0f} s"
+        return "" if self.state == "up" else f"{self.state}: {self.reason}" if self.reason else self.state
+
+    def to_json(self) -> dict[str, Any]:
+        """As the status page shows it."""
+        fields = ("name", "state", "reason", "since", "failures", "retry_at", "heard_at", "event_at", "sent_at")
+        return {field: getattr(self, field) for field in fields} | {"trouble": self.trouble}
+
+    def _become(self, state: State, reason: str = "") -> None:
+        self.state, self.reason, self.since = state, reason, self.clock()

@@ -1,0 +1,74 @@
+"""The host's own web server: is it alive, can messages flow, what is it doing; and what surfaces mount beside."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
+
+Report = Callable[[], Awaitable[dict[str, Any]]]
+
+log = logging.getLogger(__name__)
+
+
+def application(report: Report, mounts: Mapping[str, ASGIApp]) -> ASGIApp:
+    """The pages, over *report*, which tells how the host is; *mounts*: path to what a surface serves there."""
+
+    async def alive(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def ready(_: Request) -> Response:
+        state = await report()
+        lines = [f"{name}: {trouble or 'ok'}" for name, trouble in state["ready"].items()]
+        return PlainTextResponse("\n".join(lines) + "\n", 503 if any(state["ready"].values()) else 200)
+
+    async def status(_: Request) -> Response:
+        return JSONResponse(await report())
+
+    async def front(_: Request) -> Response:
+        return RedirectResponse(next(iter(mounts), "/status.json"))
+
+    routes: list[BaseRoute] = [
+        Route("/", front),
+        Route("/healthz", alive),
+        Route("/readyz", ready),
+        Route("/status.json", status),
+        *(Mount(path, app) for path, app in mounts.items()),
+    ]
+    return Starlette(routes=routes)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn inside a host that answers signals itself."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them to the host."""
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
+    """Serve *app*; gives the address it is reached at. Raises OSError when the port can't be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=128)
+    bound: int = listener.getsockname()[1]
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2, ws_ping_interval=20
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="web server")
+    try:
+        yield f"http://{f'[{host}]' if ':' in host else host}:{bound}"
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()

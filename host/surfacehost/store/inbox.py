@@ -1,0 +1,201 @@
+"""What was received, and who works on it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from surfacehost.events import Event, dump_event, load_event
+from surfacehost.store import notes
+from surfacehost.store.transaction import Fenced, Transaction
+
+FAST = "#"
+"""Behind a lane's name: where commands go that must not wait for the event running there. No thread key holds it."""
+
+MAX_DELAY_S = 3600.0
+"""No event waits longer for its next attempt: a later time in the database is the trace of a clock that jumped."""
+
+WAITING, ANSWERED, DONE, IGNORED, REFUSED, PARKED = "waiting", "answered", "done", "ignored", "refused", "parked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """A surface instance that this host listens for."""
+
+    surface: str
+    fence: int
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """The oldest open event of a thread that this host has claimed."""
+
+    id: int
+    lane: str
+    fence: int
+    event: Event
+    state: str
+    attempts: int
+    failed_at: float | None
+    generation: int = 1
+    interrupts: tuple[dict[str, Any], ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """Not settled: try once more after a while."""
+
+    delay_s: float
+    error: str
+    counts: bool = True
+    """Whether it was the event's own failure; a platform that is away is nobody's."""
+    sure: bool = False
+    """Whether the reply being sent, if any, certainly did not arrive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """Settled for good."""
+
+    state: str = DONE
+    error: str | None = None
+
+
+async def elect(tx: Transaction, surface: str) -> Seat:
+    """Become the one who listens for *surface*, and set free what a predecessor had claimed.
+
+    Only for a database that no other host can have open: there, whoever else stands as owner is dead.
+    """
+    await tx.run("insert into surface (name) values (:name) on conflict (name) do nothing", name=surface)
+    await tx.run("update surface set owner = :node, fence = fence + 1 where name = :name", node=tx.node, name=surface)
+    await tx.run("update thread set owner = null where surface = :name and owner <> :node", name=surface, node=tx.node)
+    row = (await tx.rows("select fence, cursor from surface where name = :name", name=surface))[0]
+    return Seat(surface=surface, fence=row["fence"], cursor=row["cursor"])
+
+
+async def ingest(
+    tx: Transaction,
+    seat: Seat,
+    arrivals: Sequence[tuple[Event, str, str]],
+    *,
+    now: float,
+    cursor: str | None = None,
+    memory: Mapping[str, Any] | None = None,
+) -> list[Event]:
+    """Store *arrivals* (event, lane, state) that are new, the cursor behind them and the surface's notes.
+
+    Returns the new ones. Raises Fenced when another host listens for the surface by now.
+    """
+    held = await tx.run(
+        "update surface set cursor = coalesce(:cursor, cursor) where name = :name and owner = :node and fence = :fence",
+        cursor=cursor, name=seat.surface, node=tx.node, fence=seat.fence,
+    )  # fmt: skip
+    if not held:
+        raise Fenced(f"another host listens for {seat.surface}")
+    fresh = [event for event, lane, state in arrivals if await _insert(tx, event, lane, state, now)]
+    await notes.write(tx, seat.surface, memory or {})
+    return fresh
+
+
+async def _insert(tx: Transaction, event: Event, lane: str, state: str, now: float) -> bool:
+    inserted = await tx.run(
+        "insert into inbox (surface, event_id, lane, body, state, received_at)"
+        " values (:surface, :event, :lane, :body, :state, :now) on conflict (surface, event_id) do nothing",
+        surface=event.surface, event=event.id, lane=lane, body=dump_event(event), state=state, now=now,
+    )  # fmt: skip
+    if inserted and state == WAITING:
+        await tx.run(
+            "insert into thread (lane, surface, pending) values (:lane, :surface, 1)"
+            " on conflict (lane) do update set pending = 1",
+            lane=lane, surface=event.surface,
+        )  # fmt: skip
+    return bool(inserted)
+
+
+async def take(tx: Transaction, surface: str, room: int, *, now: float) -> list[Entry]:
+    """Claim up to *room* threads that have something open and are nobody's, the longest waiting first."""
+    claimed = await tx.rows(
+        "update thread set owner = :node, fence = fence + 1 where lane in"
+        " (select lane from thread where surface = :surface and pending = 1 and owner is null"
+        " and (ready_at <= :now or ready_at > :now + :longest) order by ready_at limit :room)"
+        " returning lane, fence",
+        node=tx.node, surface=surface, now=now, longest=MAX_DELAY_S, room=room,
+    )  # fmt: skip
+    heads = [await head(tx, row["lane"], row["fence"]) for row in claimed]
+    return [entry for entry in heads if entry is not None]
+
+
+async def head(tx: Transaction, lane: str, fence: int) -> Entry | None:
+    """The oldest open event of *lane*, which is claimed with *fence*; without one the thread is let go."""
+    found = await tx.rows(
+        "select inbox.id, body, state, attempts, failed_at, coalesce(generation, 1) as generation,"
+        " coalesce(interrupts, '[]') as interrupts from inbox left join thread on thread.lane = rtrim(inbox.lane, '#')"
+        " where inbox.lane = :lane and state in ('waiting', 'answered') order by inbox.id limit 1",
+        lane=lane,
+    )
+    if not found:
+        await tx.run("update thread set owner = null, pending = 0 where lane = :lane", lane=lane)
+        return None
+    row = dict(found[0])
+    event, interrupts = load_event(row.pop("body")), tuple(json.loads(row.pop("interrupts")))
+    return Entry(lane=lane, fence=fence, event=event, interrupts=interrupts, **row)
+
+
+async def settle(tx: Transaction, entry: Entry, outcome: Again | Settled, *, now: float) -> Entry | None:
+    """Write down how *entry* ended and return the next one of its thread, which stays claimed.
+
+    None: nothing is open, or the next attempt has to wait; the thread is then free. Raises Fenced.
+    """
+    await hold(tx, entry)
+    if isinstance(outcome, Settled):
+        await tx.run(
+            "update inbox set state = :state, error = :error where id = :id",
+            state=outcome.state, error=outcome.error, id=entry.id,
+        )  # fmt: skip
+        await tx.run(
+            "update outbox set state = 'refused' where inbox = :id and state in ('waiting', 'sending')", id=entry.id
+        )
+        return await head(tx, entry.lane, entry.fence)
+    await tx.run(
+        "update inbox set attempts = attempts + :one, error = :error,"
+        " failed_at = case when :one = 1 then coalesce(failed_at, :now) else failed_at end where id = :id",
+        one=int(outcome.counts), error=outcome.error, now=now, id=entry.id,
+    )  # fmt: skip
+    if outcome.sure:
+        await tx.run("update outbox set state = 'waiting' where inbox = :id and state = 'sending'", id=entry.id)
+    await tx.run(
+        "update thread set owner = null, ready_at = :ready where lane = :lane",
+        ready=now + min(outcome.delay_s, MAX_DELAY_S), lane=entry.lane,
+    )  # fmt: skip
+    return None
+
+
+async def hold(tx: Transaction, entry: Entry) -> None:
+    """Lock the thread of *entry*; raises Fenced when it is no longer ours."""
+    held = await tx.run(
+        "update thread set ready_at = ready_at where lane = :lane and owner = :node and fence = :fence",
+        lane=entry.lane, node=tx.node, fence=entry.fence,
+    )  # fmt: skip
+    if not held:
+        raise Fenced(f"{entry.lane} was taken over")
+
+
+async def next_ready(tx: Transaction, surface: str) -> float | None:
+    """When the next free thread of *surface* may be taken, in seconds since the epoch."""
+    row = await tx.rows(
+        "select min(ready_at) as at from thread where surface = :surface and pending = 1 and owner is null",
+        surface=surface,
+    )
+    at: float | None = row[0]["at"]
+    return at
+
+
+async def counts(tx: Transaction) -> dict[str, dict[str, Any]]:
+    """For each surface: how many events are open and parked, and since when the oldest open one waits."""
+    rows = await tx.rows(
+        "select surface, sum(state <> 'parked') as open, sum(state = 'parked') as parked,"
+        " min(case when state <> 'parked' then received_at end) as oldest"
+        " from inbox where state in ('waiting', 'answered', 'parked') group by surface"
+    )
+    return {row["surface"]: {key: row[key] for key in ("open", "parked", "oldest")} for row in rows}

@@ -1,0 +1,80 @@
+"""What is to be said: stored before a surface sees it, marked once it has been sent."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from surfacehost.events import Reply, ReplyKind
+from surfacehost.store.inbox import Entry, hold
+from surfacehost.store.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part of an answer, as the surface composed it."""
+
+    id: str
+    kind: ReplyKind
+    body: Any
+
+
+async def answer(
+    tx: Transaction,
+    entry: Entry,
+    parts: Sequence[Part],
+    *,
+    generation: int | None = None,
+    interrupts: Sequence[dict[str, Any]] | None = None,
+    error: str | None = None,
+) -> None:
+    """Write down the whole answer to *entry* at once, and what it changes about the thread. Raises Fenced.
+
+    From here on a restart sends what is open and asks nobody again. Parts that are already there stay as they are.
+    """
+    await hold(tx, entry)
+    await tx.run("update inbox set state = 'answered', error = :error where id = :id", error=error, id=entry.id)
+    for part in parts:
+        await tx.run(
+            "insert into outbox (inbox, surface, reply, kind, body, state)"
+            " values (:inbox, :surface, :reply, :kind, :body, 'waiting') on conflict (surface, reply) do nothing",
+            inbox=entry.id, surface=entry.event.surface, reply=part.id, kind=part.kind,
+            body=json.dumps(part.body, ensure_ascii=False, separators=(",", ":")),
+        )  # fmt: skip
+    await tx.run(
+        "update thread set generation = coalesce(:generation, generation),"
+        " interrupts = coalesce(:interrupts, interrupts) where lane = rtrim(:lane, '#')",
+        generation=generation, lane=entry.lane,
+        interrupts=None if interrupts is None else json.dumps(list(interrupts)),
+    )  # fmt: skip
+
+
+async def send_next(tx: Transaction, entry: Entry, sent: str | None = None) -> Reply | None:
+    """Mark the reply *sent* as sent, and the next open one of *entry* as being sent; None: nothing is left.
+
+    A reply that was already being sent is ``repeated``: an earlier attempt ended without our hearing how.
+    Raises Fenced.
+    """
+    await hold(tx, entry)
+    await tx.run("update outbox set state = 'sent' where inbox = :inbox and reply = :reply", inbox=entry.id, reply=sent)
+    found = await tx.rows(
+        "select id, reply, kind, body, state from outbox where inbox = :inbox and state in ('waiting', 'sending')"
+        " order by id limit 1",
+        inbox=entry.id,
+    )
+    if not found:
+        return None
+    row = found[0]
+    await tx.run("update outbox set state = 'sending' where id = :id", id=row["id"])
+    return Reply(
+        id=row["reply"], event=entry.event, kind=row["kind"], body=json.loads(row["body"]),
+        repeated=row["state"] == "sending",
+    )  # fmt: skip
+
+
+async def refuse_open(tx: Transaction, entry: Entry) -> None:
+    """Give up what is open of *entry*: something else is said instead. Raises Fenced."""
+    await hold(tx, entry)
+    await tx.run(
+        "update outbox set state = 'refused' where inbox = :id and state in ('waiting', 'sending')", id=entry.id
+    )

@@ -1,0 +1,73 @@
+"""The tables, and how a database of an older version becomes one of today's."""
+
+from surfacehost.store.transaction import StoreRefused, Transaction
+
+VERSION = 1
+
+TABLES = """
+create table surface (               -- one row per surface instance: who listens, and how far it is
+    name text primary key,
+    owner text,
+    fence integer not null default 0,
+    cursor text
+);
+create table note (                  -- what a surface remembers for itself; value is JSON
+    surface text not null,
+    key text not null,
+    value text not null,
+    primary key (surface, key)
+);
+create table thread (                -- the unit of claiming: one conversation
+    lane text primary key,           -- its key in the first generation; with # behind it the fast lane of commands
+    surface text not null,
+    generation integer not null default 1,
+    interrupts text not null default '[]',
+    owner text,
+    fence integer not null default 0,
+    pending integer not null default 0,
+    ready_at double precision not null default 0
+);
+create table inbox (
+    id integer primary key autoincrement,
+    surface text not null,
+    event_id text not null,
+    lane text not null,
+    body text not null,
+    state text not null,             -- waiting | answered | done | ignored | refused | parked
+    attempts integer not null default 0,
+    received_at double precision not null,
+    failed_at double precision,      -- the first failed attempt
+    error text,
+    unique (surface, event_id)
+);
+create table outbox (
+    id integer primary key autoincrement,
+    inbox integer not null references inbox (id),
+    surface text not null,
+    reply text not null,             -- the reply's id: its idempotency key
+    kind text not null,
+    body text not null,              -- JSON, frozen: a repeat says the same to the letter
+    state text not null,             -- waiting | sending | sent | refused
+    unique (surface, reply)
+);
+create index thread_ready on thread (surface, ready_at) where pending = 1 and owner is null;
+create index inbox_open on inbox (lane, id) where state in ('waiting', 'answered');
+create index inbox_parked on inbox (surface, id) where state = 'parked';
+create index outbox_open on outbox (inbox, id) where state in ('waiting', 'sending');
+create table meta (key text primary key, value text not null);
+"""
+
+
+async def migrate(tx: Transaction, *, is_new: bool) -> None:
+    """Bring the database to this version, or refuse one that a newer surfacehost wrote."""
+    if is_new:
+        for statement in TABLES.split(";\n"):
+            if statement.strip():
+                await tx.run(statement)
+        await tx.run("insert into meta (key, value) values ('version', :version)", version=str(VERSION))
+        return
+    found = int((await tx.rows("select value from meta where key = 'version'"))[0]["value"])
+    if found != VERSION:
+        raise StoreRefused(
+            f"the database has version {found}, this surfacehost works with {VERSION}: use the version that wrote it"
+        )
