@@ -33,7 +33,7 @@ class HostProcess:
         listen = "" if "[web]" in settings else '[web]\nlisten = "127.0.0.1:0"\n'
         (self.folder / "settings.toml").write_text(listen + settings)
 
-    def start(self) -> "HostProcess":
+    def start(self) -> Self:
         """Start it and wait until it says where it is. Raises AssertionError with its log when it does not."""
         said = self.folder / "stdout.txt"
         command = [sys.executable, "-m", "surfacehost", "run", "--settings", str(self.folder / "settings.toml")]
@@ -90,7 +90,7 @@ class HostProcess:
         response = httpx.get(f"{self.address}/readyz", timeout=5)
         return response.status_code, response.text
 
-    def wait_ready(self, timeout_s: float = 30.0) -> "HostProcess":
+    def wait_ready(self, timeout_s: float = 30.0) -> Self:
         """Wait until everything that is enabled says that messages can flow."""
         wait_until(lambda: self.readiness()[0] == 200, timeout_s, lambda: f"{self.readiness()[1]}\n{self.log_tail()}")
         return self

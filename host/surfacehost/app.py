@@ -60,6 +60,7 @@ class _Building:
         self.tenants: dict[str, Tenant] = {}
         self.healths: dict[str, SurfaceHealth] = {}
         self.mounts: dict[str, ASGIApp] = {}
+        self.left_out: dict[str, str] = {}
         self.plugins = Plugins(
             owner_limit_s=settings.agent.run_timeout_s + HOOK_GRACE_S,
             extension_limit_s=settings.dispatch.extension_timeout_s,
@@ -86,6 +87,15 @@ class _Building:
         self.tenants[table.name] = Tenant(surface=surface, behaviour=table.settings, health=health)
         return surface
 
+    def add_extensions(self, installed: EntryPoints) -> None:
+        """Let every installed extension hear; one that can't be used is left out, and the operator told."""
+        for name in installed.extensions():
+            try:
+                self.plugins.add_extension(name, installed.make_extension(name))
+            except Exception as error:  # its import and constructor are a plugin's code like any other
+                log.exception("extension %s is left out", name)
+                self.left_out[f"extension {name}"] = f"{type(error).__name__}: {error}"
+
     async def seat(self, table: SurfaceTable, surface: Surface) -> tuple[Dispatch, Callable[[], Awaitable[None]]]:
         """The dispatch of *surface*, and what listens for it."""
         health, wanted = self.healths[table.name], self.settings.dispatch
@@ -101,10 +111,10 @@ class _Building:
 
     async def report(self) -> dict[str, Any]:
         """How the host is: for the pages."""
-        trouble = self.agent.breaker.reason
+        surfaces = {name: health.trouble for name, health in self.healths.items()}
         return {
             "at": time.time(),
-            "ready": {name: health.trouble for name, health in self.healths.items()} | {"agent": trouble},
+            "ready": surfaces | self.left_out | {"agent": self.agent.breaker.reason},
             "surfaces": [health.to_json() for health in self.healths.values()],
             "inbox": await self.database.tx(inbox.counts),
             "ways": [way.to_json() for way in self.ways.latest()],
@@ -129,8 +139,8 @@ class _Building:
 async def running(settings: Settings) -> AsyncIterator[Host]:
     """Run the host of *settings* until the block ends.
 
-    Raises StoreRefused when the database can't be used and OSError when the web server's port can't be had; nothing
-    that a surface or the agent does ends it.
+    Raises SurfacehostError when the database can't be used or the web server's port can't be had; nothing that a
+    surface or the agent does ends it.
     """
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(SqliteDatabase(settings.database))
@@ -138,8 +148,7 @@ async def running(settings: Settings) -> AsyncIterator[Host]:
         stack.push_async_callback(agent.close)
         parts = _Building(settings, database, agent)
         made = [(table, surface) for table in settings.surfaces.values() if (surface := parts.add(table))]
-        for name, extension in EntryPoints().extensions().items():
-            parts.plugins.add_extension(name, extension)
+        parts.add_extensions(EntryPoints())
         seats = [await parts.seat(table, surface) for table, surface in made]
         application = pages.application(parts.report, parts.mounts)
         address = await stack.enter_async_context(pages.serving(application, settings.web.host, settings.web.port))

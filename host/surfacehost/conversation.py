@@ -129,6 +129,7 @@ class _Draft:
     def __init__(self, language: str) -> None:
         self.text = ""
         self._language = language
+        self._endings: list[str] = []
         self._end = wire.Finished()
 
     def take(self, event: wire.AgentEvent) -> None:
@@ -140,7 +141,7 @@ class _Draft:
                 self.text = text
             case wire.File(name, _, url):
                 is_link = url.startswith(("https://", "http://"))
-                self.text += "\n\n" + say(self._language, "file" if is_link else "file_inline", name=name, url=url)
+                self._endings.append(say(self._language, "file" if is_link else "file_inline", name=name, url=url))
             case wire.Finished():
                 self._end = event
             case _:
@@ -155,6 +156,8 @@ class _Draft:
             prompt = say(self._language, "approval", question=questions)
             text = f"{self.text}\n\n{prompt}" if self.text.strip() else prompt
             return Said(text=text, kind="prompt", interrupts=[asdict(one) for one in self._end.interrupts])
-        if not self.text.strip():
+        if not self.text.strip() and not self._endings:
             raise PlatformError(Kind.EMPTY, "the run ended without a word")
-        return Said(text=self.text, interrupts=())
+        if self._end.is_cut:
+            self._endings.append(say(self._language, "cut"))
+        return Said(text="\n\n".join([self.text, *self._endings]), interrupts=())

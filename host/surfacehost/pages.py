@@ -14,6 +14,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
+from surfacehost.errors import SurfacehostError
+
 Report = Callable[[], Awaitable[dict[str, Any]]]
 
 log = logging.getLogger(__name__)
@@ -57,9 +59,12 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
-    """Serve *app*; gives the address it is reached at. Raises OSError when the port can't be had."""
+    """Serve *app*; gives the address it is reached at. Raises SurfacehostError when the port can't be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=128)
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        raise SurfacehostError(f"web.listen: {host}:{port} can't be had: {error.strerror}") from error
     bound: int = listener.getsockname()[1]
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2, ws_ping_interval=20

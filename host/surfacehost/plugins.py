@@ -44,9 +44,13 @@ class EntryPoints:
         """
         return cast("type[Surface]", _load(SURFACES, name, required=("Settings", "capabilities", "listen", "compose")))
 
-    def extensions(self) -> dict[str, Any]:
-        """Every installed extension, imported and made: installing one is what enables it."""
-        return {name: _load(EXTENSIONS, name)() for name in sorted(entry_points(group=EXTENSIONS).names)}
+    def extensions(self) -> Collection[str]:
+        """Names of the installed extensions: installing one is what enables it."""
+        return sorted(entry_points(group=EXTENSIONS).names)
+
+    def make_extension(self, name: str) -> object:
+        """The extension *name*, imported and made now. Raises PluginError, or whatever its constructor raises."""
+        return _load(EXTENSIONS, name)()
 
 
 def _load(group: str, name: str, required: Sequence[str] = ()) -> Any:  # noqa: ANN401 - a class we only know by duty

@@ -18,11 +18,14 @@ from websockets.typing import Subprotocol
 
 from surfacehost.agent import failures, wire
 from surfacehost.agent.breaker import Breaker
-from surfacehost.errors import Kind, PlatformError
+from surfacehost.errors import Kind, NotReady, PlatformError
 
 MAX_FRAME_BYTES = 2**20
 ABORT_GRACE_S = 5.0
 """How long the agent has to say that it stopped; then the connection is closed."""
+
+CLOSE_S = 1.0
+"""How long the agent may take to agree that a connection is closed."""
 
 PROBE_THREAD = "1/probe/~/~/~"
 """What the handshake of a probe names as its thread; nothing is ever asked there."""
@@ -62,14 +65,16 @@ class AgentSessionClient:
     def __init__(self, address: AgentAddress) -> None:
         self._address = address
         self._sessions: dict[str, _Session] = {}
-        self._places = asyncio.Semaphore(address.max_connections)
+        self._places = address.max_connections
+        self._freed = asyncio.Event()
         self.breaker = Breaker()
         self._heard_at = float("-inf")
 
     async def run(self, thread_id: str, turn: wire.Turn) -> AsyncGenerator[wire.AgentEvent, None]:
         """Ask *turn* in *thread_id*; what the agent says, up to ``Finished`` or ``WholeText``.
 
-        Raises PlatformError. Before the agent has begun a failed connection is tried again; after that, never.
+        Raises PlatformError, and NotReady while another run is on in the thread. Before the agent has begun a failed
+        connection is tried again; after that, never.
         """
         session = self._sessions.setdefault(thread_id, _Session(thread_id))
         async with session.lock:
@@ -81,8 +86,13 @@ class AgentSessionClient:
                 async for event in self._follow(session, first, deadline):
                     yield event
                 is_whole = True
+            except PlatformError as error:
+                if error.kind is Kind.TIMEOUT:  # it may still be at it: nobody waits for that any more
+                    await self._tell_to_stop(session)
+                raise
             finally:
                 session.run_id, session.used_at = None, time.monotonic()
+                self._freed.set()
                 if not is_whole:  # whatever is still to come must not be taken for the next answer
                     await self._drop(session)
 
@@ -91,12 +101,15 @@ class AgentSessionClient:
         session = self._sessions.get(thread_id)
         if session is None or session.run_id is None:
             return False
-        run_id, connection, session.was_aborted = session.run_id, session.connection, True
-        if connection is not None:
-            with contextlib.suppress(OSError, ConnectionClosed):  # then the run ends by itself
-                await connection.send(wire.abort_frame(run_id))
-            asyncio.get_running_loop().call_later(ABORT_GRACE_S, self._cut, session, run_id)
+        session.was_aborted = True
+        asyncio.get_running_loop().call_later(ABORT_GRACE_S, self._cut, session, session.run_id)
+        await self._tell_to_stop(session)
         return True
+
+    async def _tell_to_stop(self, session: _Session) -> None:
+        if session.connection is not None and session.run_id is not None:
+            with contextlib.suppress(OSError, ConnectionClosed):  # the run has then ended by itself
+                await session.connection.send(wire.abort_frame(session.run_id))
 
     async def probe(self) -> None:
         """Find out whether the agent can be reached, by a handshake, unless it was heard of lately. Never raises."""
@@ -134,22 +147,42 @@ class AgentSessionClient:
     async def _ask(self, session: _Session, turn: wire.Turn) -> wire.AgentEvent:
         connection = await self._connected(session)
         try:
+            await _discard_leftovers(connection)
             await connection.send(turn.text if self._address.dialect == "text" else wire.run_frame(turn))
-            event = await self._receive(session, self._address.first_event_timeout_s)
+            event = await self._first_event(session, turn)
         except Exception as error:
+            failure = failures.of_run(error, has_started=False, partial="")
+            if failure.kind is Kind.TIMEOUT:
+                await self._tell_to_stop(session)
             await self._drop(session)
-            raise failures.of_run(error, has_started=False, partial="") from error
+            raise failure from error
         self._heard_at = time.monotonic()
         if isinstance(event, wire.Failed):
             raise event.error
+        if isinstance(event, wire.Busy):
+            raise NotReady("the agent is busy in this thread")
         return event
+
+    async def _first_event(self, session: _Session, turn: wire.Turn) -> wire.AgentEvent:
+        """The first thing said about *turn*: what belongs to another run is passed over."""
+        patience_s = self._address.first_event_timeout_s
+        deadline = time.monotonic() + patience_s
+        while True:
+            left_s = deadline - time.monotonic()
+            event = await self._receive(session, left_s, f"said nothing for {patience_s:g} s")
+            if not isinstance(event, wire.RunStarted) or event.run_id == turn.run_id:
+                return event
+            log.warning("the agent began a run that nobody asked for in %s", session.thread_id)
 
     async def _follow(
         self, session: _Session, event: wire.AgentEvent, deadline: float
     ) -> AsyncIterator[wire.AgentEvent]:
         """*event* and what comes after it, up to the end of the run."""
-        partial = ""
+        partial, has_begun = "", isinstance(event, wire.RunStarted)
         while True:
+            if isinstance(event, wire.WholeText) and has_begun:
+                error = PlatformError(Kind.PROTOCOL, "bare text in the middle of a run")
+                raise failures.of_run(error, has_started=True, partial=partial)
             if isinstance(event, wire.Failed):
                 raise failures.of_run(event.error, has_started=True, partial=partial)
             yield event
@@ -157,27 +190,31 @@ class AgentSessionClient:
                 return
             partial += event.delta if isinstance(event, wire.Text) else ""
             try:
-                event = await self._receive(session, self._address.silence_timeout_s, deadline)
+                event = await self._next_event(session, deadline)
             except Exception as error:
                 if session.was_aborted:
                     raise PlatformError(Kind.CANCELLED, "stopped", partial=partial) from error
                 raise failures.of_run(error, has_started=True, partial=partial) from error
 
-    async def _receive(self, session: _Session, patience_s: float, deadline: float = float("inf")) -> wire.AgentEvent:
-        """The next thing the agent says that means something to us; *deadline* is by the monotonic clock.
+    async def _next_event(self, session: _Session, deadline: float) -> wire.AgentEvent:
+        """What comes next in a run that must be done by *deadline*, on the monotonic clock."""
+        silence_s, left_s = self._address.silence_timeout_s, deadline - time.monotonic()
+        if left_s < silence_s:
+            return await self._receive(session, left_s, f"was not done after {self._address.run_timeout_s:g} s")
+        return await self._receive(session, silence_s, f"said nothing for {silence_s:g} s")
+
+    async def _receive(self, session: _Session, patience_s: float, complaint: str) -> wire.AgentEvent:
+        """The next thing the agent says that means something to us.
 
         The limit stands here and not around the run: a timeout that spans a ``yield`` would end whoever listens.
         """
         assert session.connection is not None  # noqa: S101 - for the type checker
         while True:
-            limit_s = min(patience_s, deadline - time.monotonic())
             try:
-                async with asyncio.timeout(limit_s):
+                async with asyncio.timeout(patience_s):
                     frame = await session.connection.recv()
             except TimeoutError as error:
-                which = "said nothing for" if limit_s == patience_s else "was not done after"
-                took_s = patience_s if limit_s == patience_s else self._address.run_timeout_s
-                raise PlatformError(Kind.TIMEOUT, f"the agent {which} {took_s:g} s") from error
+                raise PlatformError(Kind.TIMEOUT, f"the agent {complaint}") from error
             event = wire.parse(frame, session.thread_id)
             if event is not None:
                 return event
@@ -190,16 +227,24 @@ class AgentSessionClient:
         try:
             session.connection = await self._connect(session.thread_id)
         except BaseException:
-            self._places.release()
+            self._give_place_back()
             raise
         return session.connection
 
     async def _make_place(self) -> None:
         """Stay below the cap: close what has been idle longest, or wait until someone is done."""
-        idle = [one for one in self._sessions.values() if one.connection is not None and one.run_id is None]
-        if self._places.locked() and idle:
-            await self._forget(min(idle, key=lambda session: session.used_at))
-        await self._places.acquire()
+        while self._places == 0:
+            idle = [one for one in self._sessions.values() if one.connection is not None and one.run_id is None]
+            if idle:
+                await self._forget(min(idle, key=lambda session: session.used_at))
+            else:
+                self._freed.clear()
+                await self._freed.wait()
+        self._places -= 1
+
+    def _give_place_back(self) -> None:
+        self._places += 1
+        self._freed.set()
 
     async def _connect(self, thread_id: str) -> ClientConnection:
         address = self._address
@@ -210,6 +255,7 @@ class AgentSessionClient:
                 subprotocols=[Subprotocol(wire.SUBPROTOCOL)],
                 additional_headers={"Authorization": f"Bearer {address.token}"} if address.token else None,
                 open_timeout=address.connect_timeout_s,
+                close_timeout=CLOSE_S,
                 max_size=MAX_FRAME_BYTES,
                 ssl=address.tls if address.url.startswith("wss:") else None,
                 compression=None if is_local else "deflate",
@@ -231,9 +277,17 @@ class AgentSessionClient:
     async def _drop(self, session: _Session) -> None:
         connection, session.connection = session.connection, None
         if connection is not None:
-            self._places.release()
-            connection.transport.abort() if connection.close_code is None and session.run_id else None
+            self._give_place_back()
             await connection.close()
+
+
+async def _discard_leftovers(connection: ClientConnection) -> None:
+    """Drop what came after the end of the last run: it must not be taken for the next answer."""
+    with contextlib.suppress(TimeoutError, ConnectionClosed):
+        while True:
+            async with asyncio.timeout(0):
+                await connection.recv()
+            log.warning("the agent said something that nobody asked for")
 
 
 def _pause_before_retry(error: Exception) -> bool | float:

@@ -51,7 +51,8 @@ def of_handshake(error: Exception, url: str) -> PlatformError:
         case _:
             made = PlatformError(Kind.INTERNAL, f"{url}: {type(error).__name__}: {error}")
     made.__cause__ = error
-    made.is_repeatable = made.kind in _REPEATABLE or (made.retry_after is not None and made.retry_after <= MAX_PAUSE_S)
+    is_soon = made.retry_after is None or made.retry_after <= MAX_PAUSE_S
+    made.is_repeatable = is_soon and (made.kind in _REPEATABLE or made.retry_after is not None)
     return made
 
 

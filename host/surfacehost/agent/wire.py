@@ -74,6 +74,8 @@ class Finished:
     """The run has ended as it should; with interrupts, it waits for a person."""
 
     cancelled: bool = False
+    is_cut: bool = False
+    """Whether the answer ends where the model's limit was, not where it was done."""
     interrupts: tuple[Interrupt, ...] = ()
 
 
@@ -84,7 +86,12 @@ class Failed:
     error: PlatformError
 
 
-AgentEvent = RunStarted | Text | WholeText | Activity | File | Finished | Failed
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Another run is on in this thread; nobody is at fault, the message waits."""
+
+
+AgentEvent = RunStarted | Text | WholeText | Activity | File | Finished | Failed | Busy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +111,7 @@ class Turn:
 
 def run_frame(turn: Turn) -> str:
     """The frame that asks."""
-    frame: dict[str, Any] = {"type": "run", "runId": turn.run_id, "protocolVersion": VERSION}
+    frame: dict[str, Any] = {"type": "run", "runId": turn.run_id, "protocolVersion": VERSION, "messages": []}
     if turn.text:
         message = {"id": turn.event_id, "role": "user", "name": turn.sender_name or turn.sender,
                    "content": [{"type": "text", "text": turn.text}],
@@ -169,7 +176,7 @@ def _translate(event: Any) -> AgentEvent | None:  # noqa: ANN401, PLR0911 - one 
         case ag.RunFinishedEvent():
             return _finished(event)
         case ag.RunErrorEvent():
-            return Failed(_failure(event))
+            return Busy() if event.code == "busy" else Failed(_failure(event))
         case _:
             return Activity()
 
@@ -181,11 +188,13 @@ def _custom(name: str, value: Any) -> AgentEvent | None:  # noqa: ANN401 - any J
         return Activity(str(value.get("text", "")))
     if name != "file":
         return None
-    source = value.get("source") or {}
-    metadata = value.get("metadata") or {}
+    source, metadata = value.get("source"), value.get("metadata")
+    if not isinstance(source, dict) or source.get("type") not in ("url", "data"):
+        return None
+    metadata = metadata if isinstance(metadata, dict) else {}
     mime_type = str(source.get("mimeType", "application/octet-stream"))
     data = str(source.get("value", ""))
-    url = data if source.get("type") == "url" else f"data:{mime_type};base64,{data}"
+    url = data if source["type"] == "url" else f"data:{mime_type};base64,{data}"
     return File(str(metadata.get("name", "file")), mime_type, url)
 
 
@@ -194,6 +203,7 @@ def _finished(event: Any) -> Finished:  # noqa: ANN401 - ag.RunFinishedEvent
     interrupts = getattr(event.outcome, "interrupts", None) or ()
     return Finished(
         cancelled=kind == "cancelled",
+        is_cut=isinstance(event.result, dict) and event.result.get("stopReason") == "length",
         interrupts=tuple(Interrupt(one.id, one.message or one.reason) for one in interrupts),
     )
 

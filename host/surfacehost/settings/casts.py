@@ -20,6 +20,7 @@ from dynaconf.utils.parse_conf import (  # type: ignore[import-untyped]  # no py
 
 _TEMPLATE = re.compile(r"(?:@(?:str|int|float|bool|json|strip) )?@(?:format|read_file) ")
 _CONVERTER = re.compile(r"@\w+(?: |$)")
+_TYPES = ("@int", "@float", "@bool", "@json")  # dynaconf has more, some of which merge: only the layers do that
 _PLAIN = (str, int, float, bool, datetime.date, datetime.time)
 
 
@@ -35,6 +36,8 @@ class Casts:
 
     def typed(self, text: str) -> Any:  # noqa: ANN401 - any TOML value
         """*text* from the environment as the TOML value that it spells."""
+        if (converter := _CONVERTER.match(text)) and converter[0].strip() not in _TYPES:
+            raise CastError(f"{converter[0].strip()} is not known here; what is: {', '.join(_TYPES)}")
         return self._cast(boolean_fix(text), tomlfy=True)
 
     def template(self, text: str) -> Any:  # noqa: ANN401 - any TOML value
@@ -46,7 +49,8 @@ class Casts:
             value = parse_conf_data(text, tomlfy=tomlfy, box_settings=self._this)
             return _plain(value(self._this) if isinstance(value, Lazy) else value)
         except (DynaconfFormatError, FileNotFoundError) as error:  # these name a key or a path, never a value
-            raise CastError(str(error).removeprefix("Dynaconf ")) from error
+            said = "the template refers to itself" if "Circular" in str(error) else str(error)
+            raise CastError(said.removeprefix("Dynaconf ")) from error
         except DynaconfParseError as error:
             raise CastError(f"{text.split(maxsplit=1)[0]} can't read the value") from error
         except (LookupError, ValueError, TypeError, AttributeError) as error:
@@ -77,11 +81,11 @@ def _looks_special(value: object) -> bool:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any TOML value
-    """*value* without dynaconf's own types: some of those mean "merge" or "delete", which only the layers do."""
+    """*value* without dynaconf's own types."""
     if isinstance(value, dict):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
     if isinstance(value, _PLAIN):
         return value
-    raise CastError("dynaconf's merging and empty values are not used here")
+    raise CastError(f"no setting is {type(value).__name__}")

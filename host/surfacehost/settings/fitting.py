@@ -113,7 +113,7 @@ class Fitting:
             self._secrets.add(str(value))
         if (file := self.layers.source(path).file) and dotted(path) not in self.origins:
             if file == self.main:
-                self._warn(path, f"a secret; {path[-1]}{FILE}, .secrets.toml or the environment are the places for it")
+                self._warn(path, f"a secret; better in {path[-1]}{FILE}, .secrets.toml or the environment")
             elif _is_open(file):
                 self._warn(path, f"a secret in a file that everyone may read: chmod 600 {file}")
         return str(value)

@@ -147,7 +147,7 @@ class _Loading:
             hint = did_you_mean(name, installed) or f"; installed: {', '.join(installed) or 'none'}"
             self._problem(path, f"no plugin {name!r} is installed{hint}")
         except (ImportError, SurfacehostError) as error:
-            self._problem(path, f"plugin {name!r} can't be used: {error}")
+            self._problem(path, f"plugin {name!r}: {error}")
         return None
 
     def _validated(self, model: type[Model], table: object, path: KeyPath) -> Model | None:

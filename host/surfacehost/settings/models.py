@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, field_validator, model_validator
 
 from surfacehost.surface import Behaviour, Surface, SurfaceSettings
 
@@ -72,7 +72,7 @@ class Web(Table):
         host, colon, port = listen.rpartition(":")
         if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
             raise ValueError("should be host:port, such as 127.0.0.1:8700; 0.0.0.0 is every interface")
-        if host.startswith("["):
+        if host.startswith("[") and host.endswith("]"):
             ipaddress.IPv6Address(host.removeprefix("[").removesuffix("]"))
         elif ":" in host:
             raise ValueError("an IPv6 address stands in brackets, such as [::1]:8700")
@@ -125,7 +125,7 @@ class Agent(Table):
     """Whether the reference agent runs inside this process; then nothing else of *url* and *token* is used."""
     token: SecretStr | None = None
     """Sent to the agent as ``Authorization: Bearer``."""
-    tls_ca_file: Path | None = None
+    tls_ca_file: FilePath | None = None
     """A certificate authority to trust besides the system's."""
     dialect: Literal["auto", "text"] = "auto"
     """Auto: the wire contract; text: the agent reads bare text."""

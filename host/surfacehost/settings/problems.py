@@ -48,7 +48,7 @@ def dotted(path: KeyPath) -> str:
 
 def did_you_mean(word: object, words: Iterable[str]) -> str:
     """``" - did you mean …?"``, or nothing where no word is close."""
-    close = difflib.get_close_matches(str(word).lower(), list(words), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(str(word).lower(), list(words), n=1, cutoff=0.65)
     return f" - did you mean {close[0]!r}?" if close else ""
 
 
@@ -68,7 +68,7 @@ def _sentence(details: ErrorDetails, path: KeyPath, model: type[pydantic.BaseMod
             return f"unknown setting {path[-1]!r}{hint}"
         case "missing":
             owner = model_at(model, path[:-1])
-            secret = owner is not None and path[-1] in secrets_of(owner)
+            secret = owner is not None and path[-1] in list(secrets_of(owner))
             return f"is required, here, as {path[-1]}{FILE} or in the environment" if secret else "is required"
         case "model_type" | "model_attributes_type":
             return "should be a table"

@@ -1,0 +1,190 @@
+"""One plugin never hurts another: plugins made of trouble, found by entry point in the real process."""
+
+import os
+import textwrap
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from surfacehost_devkit.hostprocess import wait_until
+
+from .logbook import OPEN, Book
+
+SURFACE = """
+import asyncio, time
+from pathlib import Path
+from surfacehost import CONTRACT, Capabilities, Message, NotReady, Refused, SurfaceSettings, hookimpl
+
+Path({marker!r}).touch()
+
+class Trouble:
+    contract = {contract}
+    Settings = SurfaceSettings
+    capabilities = Capabilities(stale_after_s={stale})
+
+    def __init__(self, home, settings):
+        self.name = home.name
+        {init}
+
+    async def listen(self, put):
+        await put(Message(surface=self.name, id="t1", chat="c", sender="ann", direct=True, text="hello"))
+        {listen}
+
+    def compose(self, text):
+        return [text]
+
+    def mounts(self):
+        return {{}}
+
+    @hookimpl
+    {on_message}
+"""
+QUIET = "async def on_message(self, message, client): pass"
+
+
+def install(
+    folder: Path, *, group: str = "surfacehost.surfaces", code: str = "", parts: Mapping[str, object] | None = None
+) -> dict[str, str]:
+    """A distribution called trouble in *folder*; the environment of a process that has it installed."""
+    fill = {"init": "pass", "listen": "await asyncio.Event().wait()", "on_message": QUIET, "contract": "CONTRACT",
+            "stale": None, "marker": str(folder / "imported")} | dict(parts or {})  # fmt: skip
+    folder.mkdir()
+    (folder / "trouble.py").write_text(textwrap.dedent(code) if code else SURFACE.format(**fill))
+    info = folder / "trouble-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: trouble\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[{group}]\ntrouble = trouble:Trouble\n")
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH", "")]))}
+
+
+@contextmanager
+def beside(tmp_path: Path, settings: str = OPEN, **installed: object) -> Iterator[Book]:
+    """A host with the logbook and the trouble."""
+    environ = install(tmp_path / "trouble", **installed)  # type: ignore[arg-type]
+    book = Book(tmp_path, settings)
+    (book.folder / "said.jsonl").touch()
+    book.host._environ |= environ
+    with book.host:
+        yield book
+
+
+ENABLED = OPEN + "[surfaces.trouble]\n"
+
+SURFACES = {
+    "its constructor raises": ({"init": "raise ValueError('boom')"}, "parked: ValueError: boom"),
+    "listening raises": ({"listen": "raise ValueError('boom')"}, "ValueError: boom"),
+    "listening ends": ({"listen": "return"}, "stopped listening by itself"),
+    "the platform is away": ({"listen": "raise NotReady('nobody home')"}, "nobody home"),
+    "it is refused": ({"listen": "raise Refused('bad token')"}, "parked: bad token"),
+    "it goes deaf": ({"stale": 0.5}, "nothing heard"),
+}
+
+
+@pytest.mark.parametrize("name", SURFACES)
+def test_a_surface_in_trouble_is_named_and_the_other_answers(tmp_path: Path, name: str) -> None:
+    parts, reason = SURFACES[name]
+    with beside(tmp_path, ENABLED, parts=parts) as book:
+        wait_until(lambda: reason in book.host.readiness()[1], 15, book.host.log_tail)
+        assert book.host.readiness()[0] == 503
+        assert book.ask("hi") == "echo: hi"
+        assert "logbook: ok" in book.host.readiness()[1]
+
+
+HOOKS = {
+    "raises": "async def on_message(self, message, client): raise ValueError('boom')",
+    "hangs": "async def on_message(self, message, client): await asyncio.Event().wait()",
+    "blocks": "def on_message(self, message, client): time.sleep(3600)",
+    "asks for what is not its own": """async def on_message(self, message, client):
+        async for _ in client.answer(None): pass""",
+    "leaves the answer half taken": """async def on_message(self, message, client):
+        async for _ in client.answer(message): raise KeyError(1)""",
+}
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_a_surface_whose_hook_fails_holds_up_nobody(tmp_path: Path, name: str) -> None:
+    with beside(tmp_path, ENABLED, parts={"on_message": HOOKS[name]}) as book:
+        book.host.wait_for(lambda status: any(way["surface"] == "trouble" for way in status["ways"]))
+        assert book.ask("hi") == "echo: hi"
+        assert book.host.stop() == 0
+
+
+def test_what_always_fails_is_parked_after_attempts_and_age_and_the_thread_goes_on(tmp_path: Path) -> None:
+    hook = """async def on_message(self, message, client):
+        if message.text == "hello": raise ValueError("boom")
+        async for reply in client.answer(message): Path({!r}).write_text(reply.body)"""
+    listen = """await put(Message(surface=self.name, id="t2", chat="c", sender="ann", direct=True, text="next"))
+        await asyncio.Event().wait()"""
+    settings = ENABLED + "[dispatch]\npark_after_attempts = 3\npark_after_s = 2\n"
+    parts = {"on_message": hook.format(str(tmp_path / "next")), "listen": listen}
+    with beside(tmp_path, settings, parts=parts) as book:
+        status = book.host.wait_for(lambda status: status["inbox"].get("trouble", {}).get("parked") == 1)
+        wait_until((tmp_path / "next").exists, 10, book.host.log_tail)
+        assert (tmp_path / "next").read_text() == "echo: next"
+        steps = next(dict(reversed(way["steps"])) for way in status["ways"] if way["event"] == "t1")
+        assert steps["settled"] - steps["stored"] >= 2
+        assert book.host.log_text().count("ValueError: boom") >= 3
+
+
+EXTENSIONS = {
+    "raises": "async def on_message(self, message): raise ValueError('boom')",
+    "hangs": "async def on_message(self, message): await asyncio.Event().wait()",
+    "blocks": "def on_message(self, message): time.sleep(3600)",
+    "misspells": "def on_massage(self, message): pass",
+    "asks for more than there is": "def on_message(self, message, wishes): pass",
+    "cannot be made": "def __init__(self): raise ValueError('boom')",
+}
+
+
+@pytest.mark.parametrize("name", EXTENSIONS)
+def test_an_extension_in_trouble_costs_nobody_an_answer(tmp_path: Path, name: str) -> None:
+    code = f"""
+        import asyncio, time
+        from surfacehost import CONTRACT, hookimpl
+        class Trouble:
+            contract = CONTRACT
+            {"@hookimpl" if "on_" in EXTENSIONS[name] else ""}
+            {EXTENSIONS[name]}
+        """
+    settings = OPEN + "[dispatch]\nextension_timeout_s = 1\n"
+    with beside(tmp_path, settings, group="surfacehost.extensions", code=code) as book:
+        heard = book.say("hi")
+        assert book.hear(heard) == "echo: hi"
+        wait_until(lambda: "extension trouble" in book.host.log_text(), 10, book.host.log_tail)
+        assert len(book.answers(heard)) == 1
+
+
+def test_an_extension_hears_everything_that_is_let_in(tmp_path: Path) -> None:
+    code = f"""
+        from surfacehost import CONTRACT, hookimpl
+        class Trouble:
+            contract = CONTRACT
+            @hookimpl
+            def on_message(self, message):
+                with open({str(tmp_path / "heard")!r}, "a") as file: file.write(message.text + "\\n")
+            @hookimpl
+            async def on_error(self, error, event):
+                with open({str(tmp_path / "heard")!r}, "a") as file: file.write(f"{{error.kind}} {{event.text}}\\n")
+        """
+    with beside(tmp_path, '[defaults]\nallow = ["ann"]\n', group="surfacehost.extensions", code=code) as book:
+        assert book.ask("hi") == "echo: hi"
+        assert "Your id" in book.ask("let me in", "eve")
+        book.ask("/demo error quota")
+    assert (tmp_path / "heard").read_text().splitlines() == ["hi", "/demo error quota", "quota /demo error quota"]
+
+
+def test_a_surface_that_is_off_is_not_imported(tmp_path: Path) -> None:
+    with beside(tmp_path, ENABLED + "enabled = false\n", parts={"init": "1/0"}) as book:
+        assert book.ask("hi") == "echo: hi"
+        assert "trouble" not in book.host.readiness()[1]
+    assert not (tmp_path / "trouble" / "imported").exists()
+
+
+def test_a_plugin_of_another_contract_is_refused(tmp_path: Path) -> None:
+    with (
+        pytest.raises(AssertionError, match=r"settings\.toml:\d+: .*plugin contract 2"),
+        beside(tmp_path, ENABLED, parts={"contract": 2}),
+    ):
+        pass
