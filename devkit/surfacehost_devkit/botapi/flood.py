@@ -1,0 +1,104 @@
+"""A model of Telegram's limits on sending, off until a test switches it on.
+
+Official are about one message a second in a chat with short bursts, 20 a minute in a group, and about 30 a
+second over all chats (Bot FAQ, "My bot is hitting limits"). Edits count like sends. That a call during the
+wait makes the wait longer is common experience, not documentation.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+from surfacehost_devkit.botapi.errors import too_many_requests
+
+CHARGED = frozenset(
+    {
+        "sendmessage",
+        "senddocument",
+        "editmessagetext",
+        "editmessagereplymarkup",
+        "createforumtopic",
+        "sendchataction",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloodLimits:
+    """What is allowed; `penalty_s` seconds are added to a wait at each call made during it."""
+
+    chat_per_s: float = 1.0
+    chat_burst: int = 5
+    group_per_minute: int = 20
+    bot_per_s: int = 30
+    penalty_s: float = 5.0
+    charged: frozenset[str] = CHARGED
+
+
+@dataclass(slots=True)
+class _Ledger:
+    tokens: float
+    since: float
+    shut_until: float = 0.0
+    minute: deque[float] = field(default_factory=deque)
+
+
+class Flood:
+    """Counts the calls of each bot in each chat."""
+
+    def __init__(self) -> None:
+        self.limits: FloodLimits | None = None
+        self.refused = 0
+        self._ledgers: dict[tuple[int, str], _Ledger] = {}
+        self._seconds: dict[int, deque[float]] = {}
+
+    def switch(self, limits: FloodLimits | None) -> None:
+        """Switch the limits on (afresh), or off with None."""
+        self.limits = limits
+        self.refused = 0
+        self._ledgers.clear()
+        self._seconds.clear()
+
+    def charge(self, bot_id: int, chat: str, method: str, now: float) -> None:
+        """Count one call at the steady time `now`; ApiError 429 where it is one too many."""
+        limits = self.limits
+        if limits is None or method not in limits.charged:
+            return
+        ledger = self._ledgers.setdefault((bot_id, chat), _Ledger(tokens=limits.chat_burst, since=now))
+        seconds = self._seconds.setdefault(bot_id, deque())
+        if now < ledger.shut_until:
+            ledger.shut_until += limits.penalty_s
+            self._refuse(ledger.shut_until - now)
+        wait = max(
+            _chat_wait(ledger, limits, now), _group_wait(ledger, limits, chat, now), _bot_wait(seconds, limits, now)
+        )
+        if wait > 0:
+            ledger.shut_until = now + wait
+            self._refuse(wait)
+        ledger.tokens -= 1
+        ledger.minute.append(now)
+        seconds.append(now)
+
+    def _refuse(self, wait: float) -> None:
+        self.refused += 1
+        raise too_many_requests(max(1, math.ceil(wait)))
+
+
+def _chat_wait(ledger: _Ledger, limits: FloodLimits, now: float) -> float:
+    ledger.tokens = min(limits.chat_burst, ledger.tokens + (now - ledger.since) * limits.chat_per_s)
+    ledger.since = now
+    return 0.0 if ledger.tokens >= 1 else (1 - ledger.tokens) / limits.chat_per_s
+
+
+def _group_wait(ledger: _Ledger, limits: FloodLimits, chat: str, now: float) -> float:
+    if not chat.startswith(("-", "@")):
+        return 0.0
+    while ledger.minute and ledger.minute[0] <= now - 60:
+        ledger.minute.popleft()
+    return 0.0 if len(ledger.minute) < limits.group_per_minute else ledger.minute[0] + 60 - now
+
+
+def _bot_wait(seconds: deque[float], limits: FloodLimits, now: float) -> float:
+    while seconds and seconds[0] <= now - 1:
+        seconds.popleft()
+    return 0.0 if len(seconds) < limits.bot_per_s else seconds[0] + 1 - now

@@ -1,0 +1,157 @@
+"""What makes a message, or shows that one is coming."""
+
+from surfacehost_devkit.botapi import shapes
+from surfacehost_devkit.botapi.access import check_may_speak, message_of, topic_for
+from surfacehost_devkit.botapi.entities import FormattedText, units
+from surfacehost_devkit.botapi.errors import ApiError, bad_request
+from surfacehost_devkit.botapi.keyboards import read_markup
+from surfacehost_devkit.botapi.methods.call import Call, Method
+from surfacehost_devkit.botapi.model import Chat, Content, Draft, Json, Message, StoredFile
+from surfacehost_devkit.botapi.posts import post
+from surfacehost_devkit.botapi.state import ChatAction
+
+MOST_TEXT = 4096
+_MOST_CAPTION = 1024
+_MOST_UPLOAD = 50 * 1024 * 1024
+_ACTIONS = frozenset(
+    {
+        "cancel",
+        "typing",
+        "record_video",
+        "upload_video",
+        "record_audio",
+        "record_voice",
+        "upload_audio",
+        "upload_voice",
+        "upload_photo",
+        "upload_document",
+        "choose_sticker",
+        "pick_up_location",
+        "find_location",
+        "record_video_note",
+        "upload_video_note",
+    }
+)
+
+
+def send_message(call: Call) -> Json:
+    """`sendMessage`."""
+    text = message_text(call)
+    markup = read_markup(call.params)
+    preview = call.params.decoded("link_preview_options")
+    content = Content(
+        text=text.text,
+        entities=text.entities,
+        markup=markup,
+        link_preview=preview if isinstance(preview, dict) else None,
+    )
+    return _send(call, content)
+
+
+def send_document(call: Call) -> Json:
+    """`sendDocument`: an upload or a file id; URLs are not fetched."""
+    stored = _document(call)
+    caption = call.formatted("caption", "caption_entities")
+    if units(caption.text) > _MOST_CAPTION:
+        raise bad_request("message caption is too long")
+    content = Content(text=caption.text, entities=caption.entities, markup=read_markup(call.params), document=stored)
+    return _send(call, content)
+
+
+def message_text(call: Call) -> FormattedText:
+    """The text of a message; it must show something and fit."""
+    if not call.params.text("text"):
+        raise bad_request("message text is empty")
+    text = call.formatted()
+    if not text.text:
+        raise bad_request("text must be non-empty")
+    if units(text.text) > MOST_TEXT:
+        raise bad_request("message is too long")
+    return text
+
+
+def _send(call: Call, content: Content) -> Json:
+    chat = call.chat()
+    topic = topic_for(chat, call.bot, call.params)
+    reply_to = _reply_to(call, chat)
+    check_may_speak(chat, call.bot)
+    message = post(call.state, chat, call.bot.account, content, reply_to=reply_to, topic=topic)
+    chat.drafts = [draft for draft in chat.drafts if draft.thread_id != message.thread_id]
+    return shapes.message(message, call.state)
+
+
+def _reply_to(call: Call, chat: Chat) -> Message | None:
+    raw = call.params.decoded("reply_parameters")
+    number, lenient = call.params.whole("reply_to_message_id"), call.params.flag("allow_sending_without_reply")
+    if isinstance(raw, dict):
+        if not isinstance(raw.get("message_id"), int):
+            raise bad_request("can't parse reply parameters: Can't find field \"message_id\"")
+        number, lenient = raw["message_id"], bool(raw.get("allow_sending_without_reply", False))
+    if number <= 0:
+        return None
+    try:
+        return message_of(chat, number, "message to be replied")
+    except ApiError:
+        if lenient:
+            return None
+        raise
+
+
+def _document(call: Call) -> StoredFile:
+    named = call.params.text("document")
+    upload = call.params.files.get(named.removeprefix("attach://") if named else "document")
+    if upload is None:
+        if not named:
+            raise bad_request("there is no document in the request")
+        if named.startswith(("http://", "https://")):
+            raise bad_request("failed to get HTTP URL content")
+        if named not in call.state.files:
+            raise bad_request("wrong remote file identifier specified: Wrong string length")
+        return call.state.files[named]
+    if not upload.data:
+        raise bad_request("file must be non-empty")
+    if len(upload.data) > _MOST_UPLOAD:
+        raise ApiError(413, "Request Entity Too Large")
+    return call.state.store_file(upload.name, upload.content_type, upload.data)
+
+
+def send_chat_action(call: Call) -> bool:
+    """`sendChatAction`."""
+    action = call.params.text("action").lower()
+    if action not in _ACTIONS:
+        raise bad_request("wrong parameter action in request")
+    chat = call.chat()
+    topic = topic_for(chat, call.bot, call.params)
+    thread_id = topic.thread_id if topic else None
+    now = call.state.clock.wall()
+    call.state.actions.append(ChatAction(chat=chat, bot_id=call.bot.id, action=action, thread_id=thread_id, at=now))
+    call.state.bell.ring()
+    return True
+
+
+def send_message_draft(call: Call) -> bool:
+    """`sendMessageDraft`: private chats only, gone with the next message."""
+    draft_id = call.params.whole("draft_id")
+    text = call.formatted()
+    if units(text.text) > MOST_TEXT:
+        raise bad_request("message is too long")
+    chat = call.chat()
+    if chat.kind != "private":
+        raise bad_request("TEXTDRAFT_PEER_INVALID")
+    if draft_id == 0:
+        raise bad_request("RANDOM_ID_INVALID")
+    topic = topic_for(chat, call.bot, call.params)
+    thread_id = topic.thread_id if topic else None
+    chat.drafts = [draft for draft in chat.drafts if draft.thread_id != thread_id]
+    now = call.state.clock.wall()
+    chat.drafts.append(Draft(draft_id=draft_id, text=text.text, entities=text.entities, thread_id=thread_id, date=now))
+    call.state.bell.ring()
+    return True
+
+
+METHODS: dict[str, Method] = {
+    "sendMessage": send_message,
+    "sendDocument": send_document,
+    "sendChatAction": send_chat_action,
+    "sendMessageDraft": send_message_draft,
+}

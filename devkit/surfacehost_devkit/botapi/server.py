@@ -1,0 +1,96 @@
+"""The simulator as a server on loopback, in this process or in one of its own."""
+
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from surfacehost_devkit.botapi.admin import admin_routes
+from surfacehost_devkit.botapi.clock import Clock, Pace
+from surfacehost_devkit.botapi.commands import COMMANDS
+from surfacehost_devkit.botapi.desk import refusal
+from surfacehost_devkit.botapi.door import MethodDoor, download, plain
+from surfacehost_devkit.botapi.errors import ApiError
+from surfacehost_devkit.botapi.groups import Groups
+from surfacehost_devkit.botapi.lines import Address, Lines, Listener
+from surfacehost_devkit.botapi.state import State
+from surfacehost_devkit.botapi.world import World
+
+HOST = "127.0.0.1"
+
+
+class BotApi:
+    """A running simulator; make one with `BotApi.serve()`."""
+
+    def __init__(self, state: State, port: int) -> None:
+        self.state = state
+        self.world = World(state)
+        self.groups = Groups(state, self.world)
+        self.faults = state.faults
+        self.flood = state.flood
+        self.calls = state.calls
+        self._lines = Lines()
+        # Bound but never listening: keeps the port ours while the server is away.
+        self._place = _bound(port)
+        self.url = f"http://{HOST}:{self._place.getsockname()[1]}"
+        self._listener = Listener(self._application(), self._lines, ungated="/admin/away")
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def serve(
+        cls, *, port: int = 0, clock: Clock | None = None, pace: Pace | None = None
+    ) -> AsyncIterator["BotApi"]:
+        """Serve on 127.0.0.1 until the block ends; port 0 takes a free one. OSError if the port is taken."""
+        api = cls(State(clock=clock or Clock(), pace=pace or Pace()), port)
+        try:
+            await api.back()
+            yield api
+        finally:
+            await api.stop()
+
+    async def away(self, *, spare: Address | None = None) -> None:
+        """Cut all connections (but one) and refuse new ones until `back()`; what the world knows stays."""
+        await self._listener.close(spare=spare)
+
+    async def back(self) -> None:
+        """Listen (again) on the same port."""
+        if not self._listener.listening:
+            await self._listener.open(_bound(self._place.getsockname()[1]))
+
+    async def stop(self) -> None:
+        """Stop listening and delivering for good."""
+        for webhook in self.state.webhooks.values():
+            await webhook.stop()
+        await self.away()
+        self._place.close()
+
+    def _application(self) -> Starlette:
+        door = MethodDoor(self.state, self._lines)
+        routes = [
+            Route("/bot{token}/{method}", endpoint=door),
+            Route("/file/bot{token}/{path:path}", endpoint=download(self.state)),
+            *admin_routes(self, COMMANDS),
+        ]
+        return Starlette(routes=routes, exception_handlers={HTTPException: _not_found})
+
+
+async def _not_found(_: Request, problem: Exception) -> Response:
+    status = problem.status_code if isinstance(problem, HTTPException) else 500
+    text = "Not Found" if status == 404 else "Method Not Allowed" if status == 405 else "Bad Request"
+    return plain(refusal(ApiError(status, text)))
+
+
+def _bound(port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((HOST, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
