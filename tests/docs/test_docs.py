@@ -1,0 +1,61 @@
+"""The documentation says what is."""
+
+import inspect
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from surfacehost import hookspecs
+from surfacehost.errors import Kind
+from surfacehost.texts import LANGUAGES
+from surfacehost.ways import Step
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("plugins/*/README.md")])
+TEXTS = ROOT / "host/surfacehost/texts"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
+    for target in re.findall(
+        r"\]\(([^)#\s]+)[^)]*\)", re.sub(r"```.*?```|`[^`]*`", "", page.read_text(), flags=re.DOTALL)
+    ):
+        if not re.match(r"[a-z]+:", target):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_hook_is_documented_with_its_arguments_and_its_sentence() -> None:
+    text = (ROOT / "docs/hooks.md").read_text()
+    specs = {name: spec for name, spec in vars(hookspecs).items() if name.startswith("on_")}
+    assert len(specs) == 3
+    for name, spec in specs.items():
+        assert f"## `{name}({', '.join(inspect.signature(spec).parameters)})`" in text
+        assert (inspect.getdoc(spec) or "").replace("``", "`") in text.replace("\n", " ").replace("  ", "\n\n")
+
+
+def test_every_step_of_a_messages_way_is_told_in_order() -> None:
+    assert " → ".join(Step) in (ROOT / "docs/architecture.md").read_text()
+
+
+def test_every_catalogue_has_every_sentence_with_the_same_blanks() -> None:
+    catalogues = [tomllib.loads((TEXTS / f"{language}.toml").read_text()) for language in LANGUAGES]
+    assert {f"{language}.toml" for language in LANGUAGES} == {path.name for path in TEXTS.glob("*.toml")}
+    blanks = [{key: set(re.findall(r"{(\w+)}", text)) for key, text in catalogue.items()} for catalogue in catalogues]
+    assert all(one == blanks[0] for one in blanks)
+    assert {f"error_{kind}" for kind in Kind} <= set(catalogues[0])
+
+
+def test_every_sentence_is_said_somewhere() -> None:
+    code = "\n".join(path.read_text() for path in (ROOT / "host/surfacehost").rglob("*.py"))
+    for key in tomllib.loads((TEXTS / "en.toml").read_text()):
+        assert f'"{key}"' in code or key.removeprefix("error_") in {str(kind) for kind in Kind}
+
+
+def test_the_project_names_no_package_registry() -> None:
+    hosts = ["py" + "pi.org", "python" + "hosted", "registry." + "npmjs"]
+    files = [path for path in ROOT.rglob("*") if path.suffix in {".py", ".md", ".toml", ".txt", ".sh"}]
+    mine = [path for path in files if not {".venv", ".cache", ".git", "artefacts"} & set(path.relative_to(ROOT).parts)]
+    assert len(mine) > 100
+    assert [path for path in mine if any(host in path.read_text(errors="ignore") for host in hosts)] == []
