@@ -1,0 +1,116 @@
+"""Anything a model may write: no crash, no limit broken, no word lost."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from surfacehost_render import close_open_fences, matrix, matrix_parts, plain, telegram
+
+Faults = Callable[..., list[str]]
+Judge = Callable[[str], tuple[list[str], str]]
+
+pytestmark = pytest.mark.timeout(7200)  # the long profile
+
+# A space or a line end more often than chance would have it: most of Markdown happens at the edges of words.
+MARKS = (  # noqa: SIM905  a list would be a hundred lines
+    " |  |    |\n|\n\n|\n\n\n|\t|\r\n|**|*|_|__|***|~~|~|`|``|```|````|~~~|\n```\n|\n```py\n|$|$$|\\|\\\\"
+    "|[|]|](|)|![|][|]:|](https://a.io/)|](x.md)|](#top)|](javascript:x)|](tg://a)|](http://[)"
+    "|](data:image/png;base64,AA)|<|>|<https://b.io>|<a@b.io>|<b>|</b>|<!--|-->|&lt;|&#13;|&#x202e;|&nbsp;"
+    "|# |### |===|---|- |* |+ |1. |7) |- [ ] |- [x] |> |>> |  - |    |!|:|...|. |😀|👨‍👩‍👧|é|漢字"
+    "|\u0301|\u200d|\u200b|\ud800|\x00|\x1b[0m|\u2028|\u202e|\ufeff"
+).split("|")
+BARS = ["|", "||", " | ", "\n|---|---|\n", "| a | b |\n|---|:-:|\n", "|\n|"]
+
+
+@st.composite
+def answers(draw: st.DrawFn, *, longest: int = 60) -> str:
+    """Markdown-like text in which every word occurs once."""
+    pieces = draw(st.lists(st.sampled_from(MARKS + BARS) | st.just("WORD"), max_size=longest))
+    return "".join(f"w{index}w" if piece == "WORD" else piece for index, piece in enumerate(pieces))
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"w\d+w", text)
+
+
+texts = answers() | st.text(max_size=200) | st.text(alphabet="*_`[]()<>|~$#->!\\ \nab", max_size=120)
+
+
+@given(texts)
+def test_telegram_takes_every_message(telegram_faults: Faults, markdown: str) -> None:
+    assert [fault for message in telegram(markdown) for fault in telegram_faults(message)] == []
+
+
+@given(texts, st.integers(16, 60), st.integers(1, 8))
+def test_telegram_takes_every_message_of_a_narrow_limit(
+    telegram_faults: Faults, markdown: str, limit: int, most: int
+) -> None:
+    messages = telegram(markdown, limit=limit, max_entities=most)
+    faults = [fault for message in messages for fault in telegram_faults(message, limit=limit, max_entities=most)]
+    assert faults == []
+
+
+@given(answers(), st.integers(16, 4096))
+def test_telegram_loses_no_word(markdown: str, limit: int) -> None:
+    messages = telegram(markdown, limit=limit)
+    everything = "".join(message.text for message in messages)
+    addresses = "".join(entity.url or "" for message in messages for entity in message.entities)
+    assert set(words(markdown)) <= set(words(everything) + words(addresses) + fence_languages(markdown))
+
+
+@given(answers())
+def test_plain_loses_no_word(markdown: str) -> None:
+    assert set(words(markdown)) <= set(words(plain(markdown)) + fence_languages(markdown))
+
+
+@given(texts)
+def test_matrix_html_is_permitted(judge_html: Judge, markdown: str) -> None:
+    html = matrix(markdown).formatted_body
+    assert html is None or judge_html(html)[0] == []
+
+
+@given(answers())
+def test_matrix_loses_no_word(judge_html: Judge, markdown: str) -> None:
+    message = matrix(markdown)
+    assert set(words(markdown)) <= set(words(message.body))
+    if message.formatted_body is not None:
+        shown = judge_html(message.formatted_body)[1]
+        assert set(words(markdown)) <= set(words(shown) + re.findall(r"w\d+w", message.formatted_body))
+
+
+@given(st.lists(answers(), min_size=1, max_size=12), st.integers(500, 1500))
+def test_matrix_parts_keep_their_size_and_every_word(judge_html: Judge, blocks: list[str], room: int) -> None:
+    markdown = "\n\n".join(blocks)
+    parts = matrix_parts(markdown, max_bytes=room)
+    assert all(part.size <= room for part in parts)
+    assert [fault for part in parts for fault in judge_html(part.formatted_body or "")[0]] == []
+    assert set(words(markdown)) <= set(words("".join(part.body for part in parts)))
+
+
+@given(answers(longest=30), st.integers(500, 800))
+def test_matrix_parts_of_long_lines(markdown: str, room: int) -> None:
+    parts = matrix_parts(markdown * 20, max_bytes=room)
+    assert all(part.size <= room for part in parts)
+
+
+@given(answers(longest=25))
+def test_every_prefix_of_an_answer_renders(telegram_faults: Faults, judge_html: Judge, markdown: str) -> None:
+    for end in range(len(markdown) + 1):
+        prefix = markdown[:end]
+        assert [fault for message in telegram(prefix) for fault in telegram_faults(message)] == []
+        assert judge_html(matrix(prefix).formatted_body or "")[0] == []
+        assert close_open_fences(prefix).startswith(prefix)
+
+
+@given(texts)
+def test_closing_fences_twice_adds_nothing(markdown: str) -> None:
+    closed = close_open_fences(markdown)
+    assert close_open_fences(closed) == closed
+
+
+def fence_languages(markdown: str) -> list[str]:
+    """Words after a fence: a code block's language, which plain text does not show."""
+    return words("".join(re.findall(r"(?:```|~~~)[^\n]*", markdown)))
