@@ -96,7 +96,8 @@ class Scene:
 
     async def both(self, text: str) -> tuple[str, str]:
         """Both ask at once."""
-        return await asyncio.gather(self.matrix(text), self.telegram(text))
+        on_matrix, on_telegram = await asyncio.gather(self.matrix(text), self.telegram(text))
+        return on_matrix, on_telegram
 
 
 @pytest_asyncio.fixture

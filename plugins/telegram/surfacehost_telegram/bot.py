@@ -1,0 +1,135 @@
+"""The Bot API client: python-telegram-bot's ``ExtBot``, with raw updates, honest errors and a token that stays inside.
+
+Not its ``Application`` or ``Updater``: those confirm updates to Telegram before anybody has handled them.
+"""
+
+import json
+from typing import Any, Literal
+
+from telegram.error import TelegramError
+from telegram.ext import BaseRateLimiter, ExtBot
+from telegram.request import HTTPXRequest
+
+from surfacehost import trust
+from surfacehost_telegram.redact import secret_of
+from surfacehost_telegram.settings import TelegramSettings
+
+Json = dict[str, Any]
+Priority = Literal["droppable"]
+"""What a caller may tell the rate limiter: this call may be left out."""
+
+MAX_CALLS = 8
+"""Calls in flight at once; more make httpx's connection pool slower, not faster."""
+
+ANSWER_S = 30.0
+"""How long an answer may take. Generous: giving up early leaves it unknown whether a message was sent."""
+POLL_MARGIN_S = 10.0
+"""The same for a poll, beyond the time that the server holds it open."""
+
+ALLOWED_UPDATES = (
+    "message",
+    "edited_message",
+    "callback_query",
+    "my_chat_member",
+    "message_reaction",
+    "stopped_message_generation",
+)
+"""Told with every poll, because the server remembers the last list; names it does not know it ignores."""
+
+
+class Flooded(TelegramError):
+    """Telegram wants us to be quiet for a while (429)."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"too many calls, Telegram wants {seconds:g} s of silence")
+        self.seconds = seconds
+
+
+class Garbled(TelegramError):
+    """Something answered, but not as a Bot API server does: a proxy, a captive portal, a server in trouble."""
+
+
+class Bot(ExtBot[Priority]):
+    """One bot account on one Bot API server."""
+
+    def __init__(self, settings: TelegramSettings, limiter: BaseRateLimiter[Priority]) -> None:
+        token = settings.token.get_secret_value()
+        tls = {"verify": trust(None)}
+        self._lines = (
+            _Line(token, connection_pool_size=1, read_timeout=ANSWER_S, pool_timeout=5, httpx_kwargs=tls),
+            _Line(token, connection_pool_size=MAX_CALLS, read_timeout=ANSWER_S, pool_timeout=30, httpx_kwargs=tls),
+        )
+        super().__init__(
+            token,
+            base_url=f"{settings.base_url}/bot",
+            base_file_url=f"{settings.base_url}/file/bot",
+            get_updates_request=self._lines[0],
+            request=self._lines[1],
+            rate_limiter=limiter,
+        )
+
+    def __repr__(self) -> str:
+        return "Bot(…)"  # the inherited one prints the token
+
+    async def connect(self) -> None:
+        """Make calls possible, also after ``disconnect``. ``initialize`` would fail without network."""
+        for line in self._lines:
+            await line.initialize()
+
+    async def disconnect(self) -> None:
+        """Close every connection."""
+        for line in self._lines:
+            await line.shutdown()
+
+    async def updates(self, offset: int, *, timeout_s: int) -> list[Json]:
+        """The updates from *offset* on, as they came; waits up to *timeout_s* for one. Confirms all before *offset*.
+
+        Raw, because ``get_updates`` parses a whole batch at once, and one bad update then stops all others.
+        """
+        asked = {"offset": offset, "timeout": timeout_s, "limit": 100, "allowed_updates": json.dumps(ALLOWED_UPDATES)}
+        updates: Any = await self._post("getUpdates", asked, read_timeout=timeout_s + POLL_MARGIN_S)
+        if not isinstance(updates, list) or not all(_is_update(update) for update in updates):
+            raise Garbled("the answer to getUpdates is no list of updates")
+        return updates
+
+
+def _is_update(update: object) -> bool:
+    return isinstance(update, dict) and isinstance(update.get("update_id"), int)
+
+
+class _Line(HTTPXRequest):
+    """HTTP to the Bot API server.
+
+    python-telegram-bot looks at the status alone: ``200 {"ok": false}`` becomes a KeyError, a proxy's 404 page an
+    InvalidToken whose text repeats the page, address and token included.
+    """
+
+    def __init__(self, token: str, **options: Any) -> None:  # noqa: ANN401 - those of HTTPXRequest
+        super().__init__(**options)
+        self._secret = secret_of(token).encode()
+
+    async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:  # noqa: ANN401 - handed on
+        """As inherited; raises Flooded for every 429 and Garbled for what is no Bot API answer."""
+        status, payload = await super().do_request(*args, **kwargs)
+        answer = _read(payload)
+        if status == 429:
+            raise Flooded(_silence(answer))
+        good = 200 <= status <= 299
+        if answer is None or answer.get("ok") is not good or (good and "result" not in answer):
+            raise Garbled(f"the answer, HTTP status {status}, is not one of a Bot API server")
+        return status, payload if good else payload.replace(self._secret, b"...")
+
+
+def _read(payload: bytes) -> Json | None:
+    try:
+        answer = json.loads(payload)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _silence(answer: Json | None) -> float:
+    """Seconds to wait; a 429 without the number is rare, and a few seconds then do no harm."""
+    parameters = (answer or {}).get("parameters")
+    seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
+    return float(seconds) if isinstance(seconds, int | float) and seconds > 0 else 3.0

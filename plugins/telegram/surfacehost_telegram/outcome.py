@@ -1,0 +1,57 @@
+"""What became of a call that failed: the one table that decides whether a message may be sent again."""
+
+from enum import Enum
+
+import httpx
+from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, TelegramError
+
+from surfacehost_telegram.bot import Flooded
+
+_NEVER_LEFT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+)
+
+
+class Outcome(Enum):
+    """What Telegram did, and so what we may do."""
+
+    LATER = "not done; trying again is safe"
+    WAIT = "not done; the chat is shut for a while"
+    MOVED = "not done; the group has become a supergroup with another id"
+    TOPIC_GONE = "not done; the topic does not exist"
+    FORMATTING = "not done; the formatting is not accepted"
+    REFUSED = "not done, and it never will be"
+    UNKNOWN = "perhaps done: the answer did not reach us"
+
+
+_ANSWERS = (
+    (Flooded, Outcome.WAIT),
+    (ChatMigrated, Outcome.MOVED),
+    (Forbidden, Outcome.REFUSED),
+    (InvalidToken, Outcome.LATER),  # 401 or 404: whether the token is dead is for the one who listens to find out
+)
+
+
+def outcome(error: Exception) -> Outcome:
+    """What became of the call that raised *error*.
+
+    Everything that is not known to have failed before Telegram acted is UNKNOWN: a read timeout, a reset, a 5xx, an
+    answer that makes no sense.
+    """
+    if isinstance(error, BadRequest):
+        return _refusal(error.message.casefold())
+    if isinstance(error, TelegramError) and isinstance(error.__cause__, _NEVER_LEFT):
+        return Outcome.LATER
+    return next((happened for kind, happened in _ANSWERS if isinstance(error, kind)), Outcome.UNKNOWN)
+
+
+def _refusal(reason: str) -> Outcome:
+    """What a 400 means. Its text is all there is: https://github.com/tdlib/telegram-bot-api, ``Client.cpp``."""
+    if "message thread not found" in reason or "topic_deleted" in reason or "topic_id_invalid" in reason:
+        return Outcome.TOPIC_GONE
+    if any(word in reason for word in ("entit", "url", "emoji", "utf-8", "parse")):
+        return Outcome.FORMATTING
+    return Outcome.REFUSED

@@ -1,0 +1,130 @@
+"""The budget of a chat: arithmetic first, then the calls that go through it."""
+
+import asyncio
+from itertools import pairwise
+from time import monotonic
+
+import pytest
+
+from surfacehost_telegram.bot import Flooded, Priority
+from surfacehost_telegram.limiter import ChatBudget, ChatBudgets, Dropped
+
+
+def take(budget: ChatBudget, now: float, *, droppable: bool = False) -> float:
+    """Take one call as soon as there is room; when that was."""
+    now += budget.wait(now, droppable=droppable)
+    budget.spend(now)
+    return now
+
+
+def test_three_at_once_then_one_a_second() -> None:
+    budget, now = ChatBudget(group=False, now=0.0), 0.0
+    times = [now := take(budget, now) for _ in range(6)]
+    assert times[:3] == [0.0, 0.0, 0.0]
+    assert [round(later - earlier, 2) for earlier, later in pairwise(times[2:])] == [1.11] * 3
+
+
+def test_a_group_takes_eighteen_a_minute() -> None:
+    budget, now = ChatBudget(group=True, now=0.0), 0.0
+    times = [now := take(budget, now) for _ in range(19)]
+    assert times[17] < 20
+    assert times[18] == 60.0
+
+
+def test_droppable_calls_leave_room() -> None:
+    budget, now = ChatBudget(group=True, now=0.0), 0.0
+    for _ in range(8):
+        now = take(budget, now, droppable=True) + 5
+    assert budget.wait(now, droppable=True) > 10
+    assert budget.wait(now) == 0
+    budget.spend(now)
+    budget.spend(now)
+    assert budget.wait(now) == 0
+
+
+def test_a_penalty_shuts_the_chat() -> None:
+    budget = ChatBudget(group=False, now=0.0)
+    budget.shut(0.0, 5)
+    assert budget.wait(1.0) == pytest.approx(4.3)
+    assert budget.wait(5.3) == 0
+    assert not budget.is_idle(5.0)
+    assert budget.is_idle(5.3)
+
+
+class Calls:
+    """Something to call through the budgets; it fails as told."""
+
+    def __init__(self) -> None:
+        self.budgets = ChatBudgets()
+        self.made: list[str] = []
+        self.running = self.most = 0
+        self.fails: Exception | None = None
+        self.full = asyncio.Event()
+        """Set when eight are running."""
+        self.release = asyncio.Event()
+        self.release.set()
+
+    async def make(self, chat: int | None, endpoint: str = "sendMessage", priority: Priority | None = None) -> None:
+        data = {} if chat is None else {"chat_id": chat}
+        await self.budgets.process_request(self._call, (str(chat),), {}, endpoint, data, priority)
+
+    async def _call(self, chat: str) -> bool:
+        self.made.append(chat)
+        self.running += 1
+        self.most = max(self.most, self.running)
+        if self.running == 8:
+            self.full.set()
+        try:
+            await self.release.wait()
+        finally:
+            self.running -= 1
+        if self.fails is not None:
+            raise self.fails
+        return True
+
+
+async def test_a_shut_chat_shuts_no_other() -> None:
+    calls = Calls()
+    calls.fails = Flooded(0.5)
+    with pytest.raises(Flooded):
+        await calls.make(1)
+    calls.fails = None
+    start = monotonic()
+    await calls.make(2)
+    assert monotonic() - start < 0.3
+    with pytest.raises(Dropped):
+        await calls.make(1, "sendChatAction", "droppable")
+    await calls.make(1)
+    assert monotonic() - start >= 0.5
+    assert calls.made == ["1", "2", "1"]
+
+
+async def test_a_long_penalty_is_told_without_a_call() -> None:
+    calls = Calls()
+    calls.fails = Flooded(3600)
+    for _ in range(2):
+        with pytest.raises(Flooded) as told:
+            await calls.make(1)
+        assert told.value.seconds == pytest.approx(3600, abs=1)
+    assert calls.made == ["1"]
+
+
+async def test_calls_without_a_chat_and_unseen_ones_are_free() -> None:
+    calls = Calls()
+    start = monotonic()
+    for _ in range(10):
+        await calls.make(None, "getMe")
+        await calls.make(1, "getChat")
+    assert monotonic() - start < 0.5
+
+
+async def test_at_most_eight_calls_at_once() -> None:
+    calls = Calls()
+    calls.release.clear()
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        for chat in range(20):
+            group.create_task(calls.make(chat))
+        await calls.full.wait()
+        calls.release.set()
+    assert calls.most == 8
+    assert len(calls.made) == 20

@@ -1,0 +1,215 @@
+"""Sends whose outcome is unknown, and sends repeated after a crash."""
+
+import pytest
+from tests.telegram.conftest import Desk, texts
+
+from surfacehost import Message, NotReady, Uncertain
+from surfacehost_devkit.botapi import Account, Bot, BotApi, Chat, Fault, faults
+from surfacehost_telegram.readback import MessageIds
+
+DONE = {
+    "answer lost": faults.drop_after(),
+    "half an answer": faults.half(),
+    "garbage, done": faults.garbage(acts=True),
+    "not ok, done": faults.not_ok(acts=True),
+    "502 page, done": faults.bad_gateway(acts=True),
+    "500, done": faults.error(500, "Internal Server Error", acts=True),
+    "silence, done": faults.hang(acts=True),
+}
+NOT_DONE = {
+    "reset": faults.reset(),
+    "garbage": faults.garbage(),
+    "not ok": faults.not_ok(),
+    "502 page": faults.bad_gateway(),
+    "500": faults.error(500, "Internal Server Error"),
+    "silence": faults.hang(),
+}
+
+
+pytestmark = pytest.mark.usefixtures("hurry")
+
+
+def places(api: BotApi) -> tuple[Account, Bot, list[Chat | Account]]:
+    """Alice, and the two kinds of counting: her private chat and a supergroup."""
+    alice, bot = api.world.person(), api.world.bot()
+    team = api.groups.supergroup("Team", alice)
+    team.members[bot.id] = team.member(bot.account).standing("member")
+    return alice, bot, [alice, team]
+
+
+@pytest.mark.parametrize("where", [0, 1], ids=["private", "supergroup"])
+@pytest.mark.parametrize("fault", [*DONE.values(), *NOT_DONE.values()], ids=[*DONE, *NOT_DONE])
+async def test_an_unknown_outcome_is_looked_up(fault: Fault, where: int, desk: Desk, api: BotApi) -> None:
+    alice, bot, chats = places(api)
+    chat = chats[where]
+    async with desk.host(desk.surface(bot)) as host:
+        api.faults.plan("sendMessage", fault)
+        api.world.write(alice, "/ask", chat.id)
+        await host.until(lambda: host.settled)
+    assert texts(api, chat) == ["echo: /ask"]
+    assert "nobody knows whether Telegram took a message" in host.told()
+    assert "AAH" not in host.told()
+    assert len(api.calls.of("sendMessage")) == (1 if fault in DONE.values() else 2)
+
+
+@pytest.mark.parametrize("where", [0, 1], ids=["private", "supergroup"])
+@pytest.mark.parametrize("fault", [faults.drop_after(), faults.reset()], ids=["done", "not done"])
+async def test_others_talk_in_between(fault: Fault, where: int, desk: Desk, api: BotApi) -> None:
+    alice, bot, chats = places(api)
+    chat = chats[where]
+    bob = api.world.person("Bob")
+    api.groups.join(chats[1].id, bob)
+
+    async def think(message: Message) -> None:
+        if message.sender == str(alice.id) and not api.faults.used:
+            for number in range(4):
+                api.world.write(bob, f"/noise {number}", chats[1].id)
+                api.world.write(bob, f"noise {number}")
+            api.faults.plan("sendMessage", fault)
+
+    async with desk.host(desk.surface(bot)) as host:
+        host.client.thinking = think
+        asked = api.world.write(alice, "/ask", chat.id)
+        await host.until(lambda: f"{chat.id}:{asked.id}" in host.settled)
+    assert texts(api, chat).count("echo: /ask") == 1
+
+
+async def test_earlier_parts_are_not_taken_for_the_lost_one(desk: Desk, api: BotApi) -> None:
+    alice, bot = api.world.person(), api.world.bot()
+    async with desk.host(desk.surface(bot)) as host:
+        host.client.says = lambda _message: "\n\n".join(f"{letter} " * 2000 for letter in "abc")
+        api.faults.plan("sendMessage", faults.delay(0))
+        api.faults.plan("sendMessage", faults.reset())
+        api.faults.plan("sendMessage", faults.drop_after())
+        api.world.write(alice, "tell")
+        await host.until(lambda: host.settled)
+    assert [text[0] for text in texts(api, alice)] == ["a", "b", "c"]
+
+
+async def test_a_group_that_moved_in_between_gets_it_again(desk: Desk, api: BotApi) -> None:
+    alice, bot = api.world.person(), api.world.bot()
+    group = api.groups.group("Team", alice)
+    group.members[bot.id] = group.member(bot.account).standing("member")
+    moved: list[Chat] = []
+
+    async def think(_message: Message) -> None:
+        if api.faults.used and not moved:
+            moved.append(api.groups.migrate(group, alice))
+
+    async with desk.host(desk.surface(bot)) as host:
+        host.client.thinking = think
+        api.faults.plan("sendMessage", faults.reset())
+        api.world.write(alice, "/ask", group)
+        await host.until(lambda: host.settled)
+    assert texts(api, moved[0]) == ["echo: /ask"]
+
+
+async def test_earlier_parts_are_known_after_a_crash(desk: Desk, api: BotApi) -> None:
+    alice, bot = api.world.person(), api.world.bot()
+    async with desk.host(desk.surface(bot)) as host:
+        host.client.says = lambda _message: "\n\n".join(f"{letter} " * 2000 for letter in "ab")
+        api.faults.plan("sendMessage", faults.delay(0))
+        api.faults.plan("sendMessage", faults.hang())
+        api.world.write(alice, "tell")
+        await api.world.wait_for(lambda: api.faults.hanging or None)
+    [event] = host.put.events.values()
+    assert isinstance(event, Message)
+    await desk.surface(bot).on_message(event, host.client)
+    assert [text[0] for text in texts(api, alice)] == ["a", "b"]
+
+
+async def test_a_message_from_before_a_crash_is_found(desk: Desk, api: BotApi) -> None:
+    alice, bot = api.world.person(), api.world.bot()
+    async with desk.host(desk.surface(bot)) as host:
+        api.faults.plan("sendMessage", faults.hang(acts=True))
+        api.world.write(alice, "hi")
+        await api.world.wait_for(lambda: texts(api, alice) or None)
+    [event] = host.put.events.values()
+    surface = desk.surface(bot)  # what the first one knew in memory is gone
+    host.client.surface = surface
+    assert isinstance(event, Message)
+    await surface.on_message(event, host.client)
+    assert texts(api, alice) == ["echo: hi"]
+    assert len(host.client.sent) == 1
+
+
+async def test_again_may_double(desk: Desk, api: BotApi) -> None:
+    alice, bot = api.world.person(), api.world.bot()
+    async with desk.host(desk.surface(bot, delivery="again")) as host:
+        api.faults.plan("sendMessage", faults.drop_after())
+        api.world.write(alice, "hi")
+        await host.until(lambda: host.settled)
+    assert texts(api, alice) == ["echo: hi"] * 2
+    assert api.calls.of("editMessageReplyMarkup") == []
+
+
+@pytest.mark.parametrize(("fault", "arrived"), [(faults.drop_after(), 1), (faults.reset(), 0)])
+async def test_once_may_lose(
+    fault: Fault, arrived: int, desk: Desk, api: BotApi, caplog: pytest.LogCaptureFixture
+) -> None:
+    alice, bot = api.world.person(), api.world.bot()
+    async with desk.host(desk.surface(bot, delivery="once")) as host:
+        api.faults.plan("sendMessage", fault)
+        api.world.write(alice, "hi")
+        await host.until(lambda: host.settled)
+    assert len(texts(api, alice)) == arrived
+    assert host.failures == []
+    assert "may be lost" in caplog.text
+
+
+async def test_once_after_a_crash(desk: Desk, api: BotApi, caplog: pytest.LogCaptureFixture) -> None:
+    alice, bot = api.world.person(), api.world.bot()
+    async with desk.host(desk.surface(bot, delivery="once")) as host:
+        api.faults.plan("sendMessage", faults.hang())
+        api.world.write(alice, "hi")
+        await api.world.wait_for(lambda: api.faults.hanging or None)
+    [event] = host.put.events.values()
+    assert isinstance(event, Message)
+    await desk.surface(bot, delivery="once").on_message(event, host.client)
+    assert texts(api, alice) == []
+    assert "may be lost" in caplog.text
+
+
+@pytest.mark.parametrize("delivery", ["probe", "again", "once"])
+async def test_what_never_left_is_sent_again(delivery: str, desk: Desk, api: BotApi) -> None:
+    alice, bot = api.world.person(), api.world.bot()
+    surface = desk.surface(bot, delivery=delivery)
+    async with desk.host(surface) as host:
+
+        async def think(_message: Message) -> None:
+            if host.failures:
+                await api.back()
+            else:
+                await api.away()
+                await host.until(lambda: host.waits)  # by now the connections are known to be gone
+
+        host.client.thinking = think
+        api.world.write(alice, "hi")
+        await host.until(lambda: host.settled)
+    assert [type(error) for error in host.failures] == [NotReady]
+    assert texts(api, alice) == ["echo: hi"]
+    assert api.calls.of("editMessageReplyMarkup") == []
+
+
+@pytest.mark.parametrize("fault", [faults.reset(), faults.error(401, "Unauthorized"), faults.too_many(300)])
+async def test_a_refused_look_leaves_it_uncertain(fault: Fault, desk: Desk, api: BotApi) -> None:
+    alice, bot = api.world.person(), api.world.bot()
+    async with desk.host(desk.surface(bot)) as host:
+        api.faults.plan("sendMessage", faults.drop_after())
+        api.faults.plan("editMessageReplyMarkup", fault)
+        api.world.write(alice, "hi")
+        await host.until(lambda: host.settled or len(host.failures) > 2)
+    assert texts(api, alice) == ["echo: hi"]
+    assert {type(error) for error in host.failures} == {Uncertain}
+
+
+def test_ids_that_are_worth_a_look() -> None:
+    ids = MessageIds()
+    assert ids.unknown("-1001234567890", after=7) == [8, 9, 10, 11, 12]
+    for number in (8, 9, 11):
+        ids.see("-1001234567890", number)
+        ids.see("-100", 3)  # a basic group
+    assert ids.unknown("-1001234567890", after=7) == [10, 12, 13, 14, 15, 16]
+    assert ids.unknown("42", after=0) == [1, 2, 4, 5, 6, 7, 8]
+    ids.see("42", 50_000)
+    assert ids.unknown("42", after=0) == [*range(49_985, 50_000), *range(50_001, 50_006)]

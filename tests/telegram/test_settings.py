@@ -1,0 +1,36 @@
+from typing import Any
+
+import pydantic
+import pytest
+
+from surfacehost_telegram import TelegramSettings
+
+TOKEN = "123456789:AAFexampleexampleexampleexample_-xyz"
+
+
+def _settings(**table: Any) -> TelegramSettings:
+    return TelegramSettings(**table)
+
+
+def test_defaults() -> None:
+    settings = _settings(token=TOKEN)
+    assert settings.base_url == "https://api.telegram.org"
+    assert settings.delivery == "probe"
+    assert TOKEN not in repr(settings)
+    assert TOKEN not in settings.model_dump_json()
+
+
+@pytest.mark.parametrize("token", ["", "hello", "123456789", "123456789:", ":AAF", "123:AA/../x", "123:AA\n"])
+def test_what_is_no_token(token: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match="is no bot token"):
+        _settings(token=token)
+
+
+@pytest.mark.parametrize("url", ["", "api.telegram.org", "ftp://x", "http://", "https://x/?a=b", "https://x/#a"])
+def test_what_is_no_address(url: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match="must be an http"):
+        _settings(token=TOKEN, base_url=url)
+
+
+def test_an_address_ends_without_a_slash() -> None:
+    assert _settings(token=TOKEN, base_url="http://127.0.0.1:8081/").base_url == "http://127.0.0.1:8081"
