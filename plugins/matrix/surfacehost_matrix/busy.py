@@ -1,0 +1,67 @@
+"""Signs that the bot is at work: the message is read, and it is typing. They may fail; nothing depends on them."""
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator
+
+from surfacehost import Message, NotReady
+from surfacehost_matrix.failures import Declined
+from surfacehost_matrix.homeserver import Homeserver
+
+TYPING_S, RENEW_S, CLEAR_S = 30, 20, 5
+
+log = logging.getLogger(__name__)
+
+
+class Busy:
+    """Typing notices are one a room, however many threads are answered in it: the last one done clears it."""
+
+    def __init__(self) -> None:
+        self._working: Counter[str] = Counter()
+        self._typing: set[str] = set()
+
+    @contextlib.asynccontextmanager
+    async def with_(self, homeserver: Homeserver, message: Message) -> AsyncIterator[None]:
+        """Show *message* as read and the bot as typing while the body runs; no longer, however it ends."""
+        room = message.chat
+        self._working[room] += 1
+        signs = asyncio.create_task(self._show(homeserver, message))
+        try:
+            yield
+        finally:
+            signs.cancel()
+            (ended,) = await asyncio.gather(signs, return_exceptions=True)
+            if isinstance(ended, Exception):
+                log.error("showing signs of work in %s failed", room, exc_info=ended)
+            self._working[room] -= 1
+            if not self._working[room]:
+                del self._working[room]
+                if room in self._typing:
+                    self._typing.discard(room)
+                    await _clear(homeserver, room)
+
+    async def _show(self, homeserver: Homeserver, message: Message) -> None:
+        try:
+            # Without a thread id the receipt is "unthreaded", which fits a message in a thread and one outside.
+            await homeserver.call("POST", "rooms", message.chat, "receipt", "m.read", message.id, body={})
+            while True:
+                self._typing.add(message.chat)  # before: one that is cancelled on its way may have arrived
+                await _type(homeserver, message.chat, typing=True)
+                await asyncio.sleep(RENEW_S)  # it is shown for 30 s
+        except (NotReady, Declined) as error:
+            log.debug("no signs of work in %s: %s", message.chat, error)
+
+
+async def _clear(homeserver: Homeserver, room: str) -> None:
+    try:
+        async with asyncio.timeout(CLEAR_S):
+            await _type(homeserver, room, typing=False)
+    except (NotReady, Declined, TimeoutError) as error:
+        log.debug("the typing notice in %s ends by itself: %s", room, error)
+
+
+async def _type(homeserver: Homeserver, room: str, *, typing: bool) -> None:
+    body = {"typing": True, "timeout": TYPING_S * 1000} if typing else {"typing": False}
+    await homeserver.call("PUT", "rooms", room, "typing", homeserver.user_id, body=body)

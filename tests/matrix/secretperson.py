@@ -1,0 +1,101 @@
+"""A person in encrypted rooms: nio as a client of its own, without our guards."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from nio import (  # type: ignore[import-untyped]  # nio ships no type marker
+    AsyncClient,
+    AsyncClientConfig,
+    Event,
+    ShareGroupSessionResponse,
+)
+
+from surfacehost_devkit.homeserver import Account, Homeserver
+
+
+class HoldingClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
+    """Keeps back the keys it would hand to others, while told so."""
+
+    holding = False
+
+    async def _send(self, response_class: Any, *args: Any, **more: Any) -> Any:
+        if self.holding and response_class is ShareGroupSessionResponse:
+            self.held = (args, more)
+            return ShareGroupSessionResponse(*more["response_data"])
+        return await super()._send(response_class, *args, **more)
+
+    async def hand_over(self) -> None:
+        self.holding = False
+        args, more = self.held
+        await super()._send(ShareGroupSessionResponse, *args, **more)
+
+
+class SecretPerson:
+    """Logged in on a new device with a store of its own; ``seen`` is what it could read, in order."""
+
+    def __init__(self, server: Homeserver, account: Account, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        config = AsyncClientConfig(max_timeouts=0, max_limit_exceeded=0)
+        self.nio = HoldingClient(server.url, account.user_id, store_path=str(folder), config=config)
+        self.user_id = account.user_id
+        self.seen: list[Any] = []
+        self._password = account.password
+        self._changed = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.nio.login(self._password)
+        await self._once(0)
+        self._task = asyncio.create_task(self._follow())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self.nio.close()
+        self.nio.store.database.close()
+
+    async def chat_with(self, user: str) -> str:
+        """An encrypted direct chat, the other one having come."""
+        encryption = {"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
+        answer = await self.nio.room_create(is_direct=True, invite=[user], initial_state=[encryption])
+        room = str(answer.room_id)
+        await self.until(lambda: room in self.nio.rooms and not self.nio.rooms[room].invited_users)
+        await self.until(lambda: user in self.nio.rooms[room].users)
+        return room
+
+    async def send(self, room: str, text: str, kind: str = "m.room.message", **content: Any) -> str:
+        body = {"msgtype": "m.text", "body": text} if kind == "m.room.message" else {}
+        answer = await self.nio.room_send(room, kind, body | content, ignore_unverified_devices=True)
+        return str(answer.event_id)
+
+    async def until(self, predicate: Callable[[], object], timeout_s: float = 20) -> None:
+        async with asyncio.timeout(timeout_s), self._changed:
+            await self._changed.wait_for(predicate)
+
+    async def hears(self, text: str) -> Any:
+        """Wait for a message that it could read."""
+        await self.until(lambda: any(self._says(event, text) for event in self.seen))
+        return next(event for event in self.seen if self._says(event, text))
+
+    @staticmethod
+    def _says(event: Event, text: str) -> bool:
+        return bool(getattr(event, "body", None) == text)
+
+    async def _follow(self) -> None:
+        while True:
+            await self._once(10_000)
+
+    async def _once(self, timeout_ms: int) -> None:
+        response = await self.nio.sync(timeout=timeout_ms, full_state=not timeout_ms)
+        self.seen += [event for info in response.rooms.join.values() for event in info.timeline.events]
+        await self.nio.send_to_device_messages()
+        if self.nio.should_upload_keys:
+            await self.nio.keys_upload()
+        if self.nio.should_query_keys:
+            await self.nio.keys_query()
+        async with self._changed:
+            self._changed.notify_all()

@@ -1,0 +1,115 @@
+"""How the account gets in, and what an operator reads when it does not."""
+
+import asyncio
+import logging
+
+import pytest
+from tests.matrix.conftest import MakeHost
+from tests.matrix.smallhost import SmallHost, register
+
+from surfacehost import NotReady, Refused
+from surfacehost_devkit.homeserver import Account, Homeserver
+from surfacehost_devkit.matrixapi import MatrixApi
+from surfacehost_devkit.matrixperson import MatrixPerson
+
+
+async def whoami(homeserver: Homeserver, token: str) -> str:
+    api = MatrixApi(homeserver.url, token)
+    try:
+        return str((await api.call("GET", "account", "whoami"))["device_id"])
+    finally:
+        await api.aclose()
+
+
+async def log_out(homeserver: Homeserver, token: str) -> None:
+    api = MatrixApi(homeserver.url, token)
+    try:
+        await api.call("POST", "logout", json={})
+    finally:
+        await api.aclose()
+
+
+async def refusal(host: SmallHost) -> str:
+    async with host:
+        await host.until(lambda: host.down)
+    (error,) = host.down
+    assert isinstance(error, Refused)
+    return str(error)
+
+
+async def test_after_a_restart_it_is_the_same_device_without_its_password(
+    make: MakeHost, bot: Account, homeserver: Homeserver
+) -> None:
+    async with make() as first:
+        await first.online()
+    login = await first.memory.get("login")
+    async with make(first, password="changed since") as second:
+        await second.online()
+    assert await second.memory.get("login") == login
+    assert await whoami(homeserver, login["access_token"]) == login["device_id"] != bot.device_id
+
+
+async def test_logged_out_it_logs_in_again_as_the_same_device(
+    host: SmallHost, alice: MatrixPerson, bot: Account, chat: str, homeserver: Homeserver
+) -> None:
+    before = await host.memory.get("login")
+    await log_out(homeserver, before["access_token"])
+    await host.until(lambda: host.down)
+    question = await alice.send(chat, "still there?")
+    await alice.replies(chat, after=question, from_=bot.user_id)
+    after = await host.memory.get("login")
+    assert after["device_id"] == before["device_id"]
+    assert after["access_token"] != before["access_token"]
+    assert [type(error) for error in host.down] == [NotReady]
+
+
+async def test_a_token_of_a_device_is_enough(make: MakeHost, bot: Account, homeserver: Homeserver) -> None:
+    async with make(password=None, access_token=bot.access_token) as host:
+        await host.online()
+    assert await host.memory.get("login") is None
+    await log_out(homeserver, bot.access_token)
+    assert "does not accept the access token" in await refusal(make(password=None, access_token=bot.access_token))
+
+
+async def test_a_wrong_password_is_told(make: MakeHost, bot: Account) -> None:
+    said = await refusal(make(password="wrong"))
+    assert "does not accept this password" in said
+    assert bot.user_id in said
+
+
+async def test_another_ones_credentials_are_told(make: MakeHost, homeserver: Homeserver, bot: Account) -> None:
+    other = register(homeserver, "other")
+    said = await refusal(make(password=None, access_token=other.access_token))
+    assert other.user_id in said
+    assert bot.user_id in said
+
+
+async def test_another_servers_user_is_told(make: MakeHost) -> None:
+    assert "is it the homeserver of elsewhere.example" in await refusal(make(user_id="@bot:elsewhere.example"))
+
+
+async def test_a_deactivated_account_is_told(make: MakeHost, bot: Account, homeserver: Homeserver) -> None:
+    async with make() as host:
+        await host.online()
+        api = MatrixApi(homeserver.url, bot.access_token)
+        who = {"type": "m.id.user", "user": bot.user_id}
+        await api.call(
+            "POST",
+            "account",
+            "deactivate",
+            json={"auth": {"type": "m.login.password", "identifier": who, "password": bot.password}},
+        )
+        await api.aclose()
+        await host.until(lambda: any(isinstance(error, Refused) for error in host.down))
+    assert "deactivated?" in str(host.down[-1])
+
+
+async def test_no_secret_is_logged(make: MakeHost, bot: Account, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with make() as host:
+        await host.online()
+        await asyncio.sleep(0)
+    login = await host.memory.get("login")
+    assert caplog.text
+    assert login["access_token"] not in caplog.text
+    assert bot.password not in caplog.text
