@@ -40,7 +40,7 @@ def test_sigterm_while_it_starts_ends_all_of_it(tmp_path: Path, words: str) -> N
 
 @pytest.mark.usefixtures("synapse_cache")
 def test_children_die_with_a_demo_that_is_killed(tmp_path: Path) -> None:
-    with DemoProcess(tmp_path, "--port", "0") as demo:
+    with DemoProcess(tmp_path, "--port", "0", "--data", "kept") as demo:
         children = wait_for_child(demo, "surfacehost run")
         assert any("synapse" in one.command for one in children)
         assert demo.end(signal.SIGKILL) == -signal.SIGKILL

@@ -1,6 +1,7 @@
 """The demo as a person sees it: one page, three conversations, and what the host does with each message."""
 
 import json
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,23 @@ def test_the_columns_stand_one_above_the_other_on_a_phone(browser: Browser, demo
     assert [box and box["x"] for box in tops] == [tops[0] and tops[0]["x"]] * 3
     ARTEFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTEFACTS / "demo-phone.png", full_page=True)
+    page.close()
+
+
+def test_the_page_speaks_russian_to_a_russian_browser(browser: Browser, demo: DemoProcess) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 1180}, locale="ru-RU", color_scheme="dark")
+    page.goto(demo.address)
+    expect(page.locator("#ways-title")).to_have_text("Путь каждого сообщения через хост")
+    expect(page.locator("#kill")).to_contain_text("Убить хост")
+    catalogues = page.evaluate("import('/words.js').then(({ CATALOGUES }) => CATALOGUES)")
+    assert list(catalogues["en"]) == list(catalogues["ru"])
+    holes = {
+        language: [sorted(re.findall(r"{\w+}", words)) for words in texts.values()]
+        for language, texts in catalogues.items()
+    }
+    assert holes["en"] == holes["ru"]
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / "demo-ru.png", full_page=True)
     page.close()
 
 

@@ -15,7 +15,7 @@ from tests.matrix.conftest import MakeHost
 from tests.matrix.secretperson import SecretPerson
 from tests.matrix.smallhost import SmallHost, register
 
-from surfacehost import Message, NotReady, Reply, Undeliverable
+from surfacehost import Message, NotReady, Refused, Reply, Undeliverable
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.matrixperson import MatrixPerson
@@ -303,3 +303,14 @@ async def test_a_store_has_one_owner(tmp_path: Path) -> None:
         assert (tmp_path / "crypto" / "secret").stat().st_mode & 0o777 == 0o600
     with crypto.store(tmp_path / "crypto") as again:
         assert again == secret
+
+
+async def test_keys_that_can_not_be_read_are_told(make: MakeHost, tmp_path: Path) -> None:
+    async with make() as first:
+        await first.online()
+    (tmp_path / "crypto" / "secret").write_text("another")
+    async with make(first) as second:
+        await second.until(lambda: second.down)
+    (error,) = second.down
+    assert isinstance(error, Refused)
+    assert str(tmp_path / "crypto") in str(error)

@@ -1,6 +1,5 @@
 """How the account gets in, and what an operator reads when it does not."""
 
-import asyncio
 import logging
 
 import pytest
@@ -108,7 +107,6 @@ async def test_no_secret_is_logged(make: MakeHost, bot: Account, caplog: pytest.
     caplog.set_level(logging.DEBUG)
     async with make() as host:
         await host.online()
-        await asyncio.sleep(0)
     login = await host.memory.get("login")
     assert caplog.text
     assert login["access_token"] not in caplog.text

@@ -16,6 +16,8 @@ from surfacehost_devkit.demo.ports import page_socket
 from surfacehost_devkit.demo.progress import Progress
 from surfacehost_devkit.demo.stage import staged
 
+log = logging.getLogger(__name__)
+
 
 class Demo:
     """Show everything at once, locally."""
@@ -75,7 +77,11 @@ class _Run:
             say(f"\nOpen {address}\nCtrl-C stops everything.")
             if self._arguments.open:
                 await asyncio.to_thread(webbrowser.open, address)
-            await working
+            try:
+                await working
+            except ExceptionGroup as broken:
+                log.exception("the demo can't go on")
+                raise DemoFailed(f"something broke: {broken.exceptions[0]}") from broken
 
     def _stop(self, task: "asyncio.Task[int]") -> None:
         """At the first signal; whoever presses Ctrl-C again must not cut short what makes sure that nothing stays."""

@@ -65,4 +65,4 @@ class Step:
 
     def end(self, mark: str) -> None:
         """Say what came of it and how long it took."""
-        self._progress.finish(f"  {mark} {self._name:<11} {self.what:<58} {time.monotonic() - self._began:5.1f} s")
+        self._progress.finish(f"  {mark} {self._name:<11} {self.what:<66} {time.monotonic() - self._began:5.1f} s")

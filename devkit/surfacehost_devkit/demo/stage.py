@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from surfacehost_devkit.botapi import BotApi
 from surfacehost_devkit.demo.board import Board
 from surfacehost_devkit.demo.failure import DemoFailed, log_tail
@@ -25,12 +27,13 @@ from surfacehost_devkit.demo.switch import STOP_S, Switch
 from surfacehost_devkit.homeserver import (
     SYNAPSE_VERSION,
     Account,
+    AdminError,
     Homeserver,
     HomeserverError,
     InstallError,
     install_async,
 )
-from surfacehost_devkit.matrixperson import MatrixPerson
+from surfacehost_devkit.matrixperson import MatrixError, MatrixPerson
 
 GREETED_S = 30.0
 
@@ -44,19 +47,22 @@ class Stage:
         self._progress = progress
         self._stack = stack
 
-    async def homeserver(self) -> Homeserver:
-        """A real Synapse; the very first time it is installed."""
+    async def homeserver(self) -> tuple[Homeserver, Account]:
+        """A real Synapse, the very first time it is installed; and the bot's account there."""
         with self._progress.step("homeserver", f"Synapse {SYNAPSE_VERSION}") as step:
             try:
                 synapse = await install_async(progress=lambda line: _show_install(step, line))
                 server = Homeserver(self._folder / "homeserver", synapse=synapse)
                 step.show("Synapse starts")
                 await server.__aenter__()
+                self._stack.push_async_callback(asyncio.to_thread, server.stop, STOP_S)
+                bot = await asyncio.to_thread(server.register, "assistant", secrets.token_urlsafe())
             except (InstallError, HomeserverError) as error:
                 raise DemoFailed(str(error)) from error
-            self._stack.push_async_callback(asyncio.to_thread, server.stop, STOP_S)
+            except (AdminError, httpx.HTTPError) as error:
+                raise DemoFailed(f"the bot gets no account: {error}\n{log_tail(server.log_file)}") from error
             step.what = f"Synapse {SYNAPSE_VERSION} at {server.url}"
-            return server
+            return server, bot
 
     async def telegram(self) -> tuple[BotApi, OnTelegram, str]:
         """The simulator, in this process; the person there, and the bot's token."""
@@ -87,15 +93,18 @@ class Stage:
     ) -> dict[str, Person]:
         """The three people, by their column; two have been greeted already, the third has written."""
         with self._progress.step("people", "somebody on Matrix, on Telegram and on the web"):
-            account = await asyncio.to_thread(homeserver.register, "alice", secrets.token_urlsafe())
-            client = await self._stack.enter_async_context(MatrixPerson(homeserver.url, account))
-            matrix, web = OnMatrix(client, bot.user_id, self.board), OnWeb(host.address, self.board)
+            web = OnWeb(host.address, self.board)
             await web.say("Hello from the web!")
             try:
+                account = await asyncio.to_thread(homeserver.register, "alice", secrets.token_urlsafe())
+                client = await self._stack.enter_async_context(MatrixPerson(homeserver.url, account))
+                matrix = OnMatrix(client, bot.user_id, self.board)
                 await matrix.meet(homeserver)
                 await telegram.wait_for_reply(GREETED_S)
             except TimeoutError as error:
                 raise DemoFailed(f"the bot does not greet: {error}\n{log_tail(host.log)}") from error
+            except (AdminError, MatrixError, httpx.HTTPError) as error:
+                raise DemoFailed(f"the homeserver refuses: {error}\n{log_tail(homeserver.log_file)}") from error
             return {"matrix": matrix, "telegram": telegram, "web": web}
 
     async def page(
@@ -134,9 +143,8 @@ async def staged(folder: Path, listener: socket.socket, progress: Progress) -> A
     """
     async with AsyncExitStack() as stack:
         stage = Stage(folder, progress, stack)
-        homeserver = await stage.homeserver()
+        homeserver, bot = await stage.homeserver()
         api, telegram, token = await stage.telegram()
-        bot = await asyncio.to_thread(homeserver.register, "assistant", secrets.token_urlsafe())
         host = await stage.host(homeserver, bot, api, token)
         people = await stage.people(homeserver, bot, telegram, host)
         yield await stage.page(listener, homeserver, host, people)

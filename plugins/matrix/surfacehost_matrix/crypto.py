@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import peewee  # type: ignore[import-untyped]  # peewee ships no types
 import vodozemac
 from nio import ErrorResponse  # type: ignore[import-untyped]  # nio ships no type marker
 from nio.crypto import Olm  # type: ignore[import-untyped]  # likewise
@@ -38,6 +39,8 @@ PRIVATE_NAMES = {
     )
 }
 
+UNREADABLE = (vodozemac.PickleException, vodozemac.LibolmPickleException, peewee.DatabaseError)
+"""What opening a store of keys raises when it is damaged or its secret is another one."""
 NETWORK = (aiohttp.ClientError, OSError)  # of which TimeoutError is one
 
 log = logging.getLogger(__name__)

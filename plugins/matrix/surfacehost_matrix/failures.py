@@ -68,7 +68,7 @@ def check(url: str, status: int, headers: Mapping[str, str], body: Any) -> None:
     errcode, said = str(told.get("errcode", "")), str(told.get("error", ""))
     if status == 429 or errcode == "M_LIMIT_EXCEEDED":
         raise NotReady("the homeserver limits how often we may ask", retry_after=_delay(told, headers))
-    if status in (401, 400, 403, 404, 409, 413) and errcode:
+    if (400 <= status < 500 and errcode) or status == 413:  # which a proxy may say by itself
         raise Declined(status, errcode, said)
     if 300 <= status < 400:
         raise NotReady(f"{url} redirects to {headers.get('Location', 'elsewhere')}: is homeserver the right address?")

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from nio import (  # type: ignore[import-untyped]  # nio ships no type marker
     EncryptionError,
+    ErrorResponse,
     Event,
     LocalProtocolError,
     MegolmEvent,
@@ -99,9 +100,14 @@ class Homeserver:
         await self._held.aclose()
 
     def adopt(self, login: Login) -> None:
-        """Go on as the device of *login*."""
+        """Go on as the device of *login*. Raises Refused when its keys can't be read."""
         self._token = login.access_token
-        self.nio.restore_login(login.user_id, login.device_id, login.access_token)
+        try:
+            self.nio.restore_login(login.user_id, login.device_id, login.access_token)
+        except crypto.UNREADABLE as error:
+            raise Refused(
+                f"the keys in {self._keys} can't be read: {error}; remove the folder to begin anew"
+            ) from error
 
     @property
     def identity_key(self) -> str:
@@ -145,7 +151,20 @@ class Homeserver:
             timeout=0 if first else POLL_S * 1000, sync_filter=dict(FILTER), since=since, full_state=first or None
         )
         # nio limits neither a first sync nor one with full state.
-        return await self._nio(call, limit_s=FIRST_SYNC_S if first else POLL_LIMIT_S)
+        response = await self._nio(call, limit_s=FIRST_SYNC_S if first else POLL_LIMIT_S)
+        self._correct_model(response)
+        return response
+
+    def _correct_model(self, response: Any) -> None:  # noqa: ANN401 - nio's SyncResponse
+        """What nio leaves as it was: rooms we are in no more, members who went while nobody told us."""
+        for room in response.rooms.leave:
+            self.nio.rooms.pop(room, None)
+        for room, info in response.rooms.join.items():
+            if info.timeline.limited and room in self.nio.rooms:
+                # The next send finds out who is there, and takes a new key.
+                self.nio.rooms[room].members_synced = False
+                if self.nio.olm:
+                    self.nio.invalidate_outbound_session(room)
 
     async def page(self, room: str, *, start: str, end: str | None = None, forward: bool) -> Page:
         """Up to 100 events of *room* from the token *start* on."""
@@ -195,16 +214,8 @@ class Homeserver:
                 if self.nio.olm.should_share_group_session(room) and (missing := self.nio.get_missing_sessions(room)):
                     await self.nio.keys_claim(missing)
 
-    async def heard(self, response: Any) -> None:  # noqa: ANN401 - nio's SyncResponse
-        """A sync has been stored: forget the rooms we have left, and do what encryption needs done."""
-        for room in response.rooms.leave:
-            self.nio.rooms.pop(room, None)  # nio would keep it
-        for room, info in response.rooms.join.items():
-            if info.timeline.limited and room in self.nio.rooms:
-                # Who left during the gap may be unknown: find out before the next send, which takes a new key.
-                self.nio.rooms[room].members_synced = False
-                if self.nio.olm:
-                    self.nio.invalidate_outbound_session(room)
+    async def heard(self) -> None:
+        """A sync has been stored: wake who waits for news, and do what encryption needs done."""
         async with self._news:
             self._news.notify_all()
         if self.nio.olm:
@@ -247,7 +258,7 @@ class Homeserver:
                 transport = answer.transport_response
                 body = None if 200 <= transport.status < 300 else await _json(transport)
         check(self.url, transport.status, transport.headers, body)
-        if not hasattr(answer, "transport_response") or type(answer).__name__.endswith("Error"):
+        if isinstance(answer, ErrorResponse):
             raise NotReady(f"{self.url} gives an answer that is no Matrix")
         return answer
 

@@ -134,6 +134,8 @@ class MatrixSurface:
         try:
             await homeserver.call("POST", "rooms", invite.chat, "leave", body={})
         except Declined as refusal:
+            if blame := refusal.blames_account():
+                raise blame from refusal
             log.info("%s: the invitation is gone: %s", self._home.name, refusal)
 
 

@@ -43,27 +43,25 @@ class Sync:
     async def first(self) -> None:
         """Catch up with what happened while we were away; at the very first start only find out where we are."""
         try:
-            response = await self._ask(first=True)
+            response = await self._homeserver.sync(self._since, first=True)
         except Declined as refusal:
             if self._since is None or refusal.status != 400:
                 raise _down(refusal) from refusal
             # The homeserver's database is another one than before. What was written meanwhile can't be told apart.
             log.warning("the homeserver does not know our place in its history: starting anew", exc_info=refusal)
             self._since = None
-            response = await self._ask(first=True)
-        await self._take(response, keys_came=True)
+            await self.first()
+        else:
+            await self._take(response, keys_came=True)
 
     async def follow(self) -> None:
         """Wait for what comes next, and take it; returns after each."""
         try:
-            response = await self._ask(first=False)
+            response = await self._homeserver.sync(self._since, first=False)
         except Declined as refusal:
             raise _down(refusal) from refusal
         keys_came = any(isinstance(event, KEYS) for event in response.to_device_events)
         await self._take(response, keys_came=keys_came)
-
-    async def _ask(self, *, first: bool) -> Any:  # noqa: ANN401 - nio's SyncResponse
-        return await self._homeserver.sync(self._since, first=first)
 
     async def _take(self, response: Any, *, keys_came: bool) -> None:  # noqa: ANN401 - nio's SyncResponse
         events: list[Event] = []
@@ -85,7 +83,7 @@ class Sync:
             await self._put()  # nothing new: a sign of life
         self._chats.learn(notes)
         self._since = response.next_batch
-        await self._homeserver.heard(response)
+        await self._homeserver.heard()
 
     def _hear_invite(self, room: str, info: Any, events: list[Event], notes: Notes) -> None:  # noqa: ANN401 - untyped
         # nio takes the content out of member events, and keeps it beside.
@@ -148,7 +146,9 @@ class Sync:
             return False
         try:
             return (await self._homeserver.call("GET", "rooms", room, "event", event_id)).get("sender") == self._me
-        except Declined:
+        except Declined as refusal:
+            if blame := refusal.blames_account():
+                raise blame from refusal
             return False  # it is not there, or not for us to see
 
     def _place(self, room: str) -> Place:

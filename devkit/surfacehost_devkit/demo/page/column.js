@@ -1,13 +1,14 @@
 // One conversation: what was said, who is typing, and the person's own composer.
 
 import { fromEntities, fromHtml } from "./rich.js";
-import { STEPS, element, stepOf, toldLong } from "./steps.js";
+import { STEPS, element, explain, toldLong } from "./steps.js";
+import { known, word } from "./words.js";
 
 const CHIPS = ["stream", "markdown", "error quota", "approve"];
 const LOOKS = {
-  matrix: { title: "Matrix", write: "Write as Alice on Matrix", path: "M6 3H3v18h3M18 3h3v18h-3M8 16v-6m0 2.4c0-1.4.8-2.4 2-2.4s2 .9 2 2.4V16m0-3.6c0-1.4.8-2.4 2-2.4s2 .9 2 2.4V16" },
-  telegram: { title: "Telegram", write: "Write as Alice on Telegram", path: "M21 4 3 11.2l6 2.1M21 4l-3 15.5-9-6.2M21 4 9 13.3m0 0V19l3.2-3.4" },
-  web: { title: "Web", write: "Write on the web page", path: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18Zm0 0c5.5 5 5.5 13 0 18m0-18c-5.5 5-5.5 13 0 18M3.5 12h17" },
+  matrix: { title: "Matrix", path: "M6 3H3v18h3M18 3h3v18h-3M8 16v-6m0 2.4c0-1.4.8-2.4 2-2.4s2 .9 2 2.4V16m0-3.6c0-1.4.8-2.4 2-2.4s2 .9 2 2.4V16" },
+  telegram: { title: "Telegram", path: "M21 4 3 11.2l6 2.1M21 4l-3 15.5-9-6.2M21 4 9 13.3m0 0V19l3.2-3.4" },
+  web: { title: word("web"), path: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18Zm0 0c5.5 5 5.5 13 0 18m0-18c-5.5 5-5.5 13 0 18M3.5 12h17" },
 };
 
 export class Column {
@@ -24,11 +25,11 @@ export class Column {
     this.root.querySelector("h2").textContent = LOOKS[name].title;
     this.talk = this.root.querySelector(".talk");
     this.field = this.root.querySelector("textarea");
-    this.field.placeholder = LOOKS[name].write;
-    this.field.setAttribute("aria-label", LOOKS[name].write);
-    this.talk.setAttribute("aria-label", `Conversation on ${LOOKS[name].title}`);
+    this.field.setAttribute("aria-label", word(`write_${name}`));
+    this.root.querySelector("form button").setAttribute("aria-label", word("send"));
+    this.talk.setAttribute("aria-label", LOOKS[name].title);
     this.dots = element("div", "bubble agent dots", element("i"), element("i"), element("i"));
-    this.dots.setAttribute("aria-label", "typing");
+    this.dots.setAttribute("aria-label", word("typing"));
     this.#listen();
     this.#chips();
   }
@@ -67,12 +68,11 @@ export class Column {
   }
 
   #place(note) {
-    if (this.name === "matrix") return [`${note.user}, on a real homeserver`];
-    if (this.name === "telegram") return [`${note.user}, on a simulated Bot API`];
-    const link = element("a", "", "the chat page");
+    if (this.name !== "web") return [word(`at_${this.name}`, note)];
+    const link = element("a", "", word("page"));
     link.href = note.at;
     link.target = "_blank";
-    return ["a browser, on ", link];
+    return [word("at_web"), link];
   }
 
   #tab(room) {
@@ -126,7 +126,7 @@ export class Column {
     if (note.file) bubble.append(element("p", "file", `📎 ${note.file}`));
     for (const row of note.buttons ?? []) bubble.append(element("div", "keys", ...row.map((key) => this.#key(id, key))));
     const time = new Date(note.at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    const foot = element("div", "foot", element("time", "", note.edited ? `edited ${time}` : time));
+    const foot = element("div", "foot", element("time", "", note.edited ? word("edited", { time }) : time));
     if (note.who === "person") foot.prepend(this.#track(note));
     bubble.append(foot);
     return bubble;
@@ -146,8 +146,8 @@ export class Column {
     const track = element("div", "track");
     const names = new Set(steps.map(([name]) => name));
     for (const step of STEPS) {
-      const dot = element("i", names.has(step.name) ? `on ${step.name}` : "");
-      dot.title = `${step.text}: ${step.why}`;
+      const dot = element("i", names.has(step) ? `on ${step}` : "");
+      dot.title = `${known(step)}: ${explain(step)}`;
       track.append(dot);
     }
     track.append(element("span", "", caption(steps, names)));
@@ -191,14 +191,13 @@ export class Column {
   putHealth(surface, homeserver, hostState) {
     const pill = this.root.querySelector(".pill");
     const up = hostState === "up" && surface?.state === "up";
-    const state = hostState !== "up" ? "host down" : surface?.state ?? "starting";
-    pill.textContent = up ? "up" : state;
+    pill.textContent = known(hostState !== "up" ? "host_down" : surface?.state ?? "starting");
     pill.title = surface?.trouble ?? "";
     pill.classList.toggle("ok", up);
     const off = this.name === "matrix" && homeserver !== "up";
     this.root.classList.toggle("off", off);
     this.field.disabled = off;
-    this.field.placeholder = off ? "The homeserver is stopped" : LOOKS[this.name].write;
+    this.field.placeholder = word(off ? "stopped" : `write_${this.name}`);
     for (const button of this.root.querySelectorAll("form button, .chips button")) button.disabled = off;
   }
 
@@ -235,7 +234,7 @@ export class Column {
 }
 
 function caption(steps, names) {
-  if (!steps.length) return "waits for the host";
+  if (!steps.length) return word("waits");
   if (names.has("settled")) return toldLong((steps.at(-1)[1] - steps[0][1]) * 1000);
-  return stepOf(steps.at(-1)[0]).text;
+  return known(steps.at(-1)[0]);
 }

@@ -4,9 +4,11 @@ import { Column } from "./column.js";
 import { follow } from "./socket.js";
 import { Top } from "./top.js";
 import { Ways } from "./ways.js";
+import { translate, word } from "./words.js";
 
 const TROUBLE_MS = 8000;
 
+translate();
 const send = (frame) => tell(frame);
 const columns = Object.fromEntries(["matrix", "telegram", "web"].map((name) => [name, new Column(name, send)]));
 document.getElementById("columns").append(...Object.values(columns).map((column) => column.root));
@@ -50,6 +52,6 @@ const tell = follow({
   },
   onLost() {
     top_.lost();
-    trouble("The demo has ended, or can’t be reached. This page comes back when it does.");
+    trouble(word("lost"));
   },
 });

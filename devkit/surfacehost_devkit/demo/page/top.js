@@ -1,8 +1,9 @@
 // The lamps at the top and the buttons that switch things off.
 
 import { element } from "./steps.js";
+import { known, word } from "./words.js";
 
-const NAMES = { agent: "Agent", matrix: "Matrix", telegram: "Telegram", web: "Web" };
+const NAMES = { agent: word("agent"), matrix: "Matrix", telegram: "Telegram", web: word("web") };
 
 export class Top {
   constructor(send, columns) {
@@ -11,7 +12,7 @@ export class Top {
     this.host = {};
     this.homeserver = {};
     this.button("hello").addEventListener("click", () => {
-      for (const column of Object.values(columns)) column.say("Hello from all three!");
+      for (const column of Object.values(columns)) column.say(word("hello_text"));
     });
     this.button("homeserver").addEventListener("click", () => {
       send({ do: this.homeserver.state === "up" ? "stop_homeserver" : "start_homeserver" });
@@ -36,7 +37,7 @@ export class Top {
   }
 
   lost() {
-    this.host = { state: "demo ended" };
+    this.host = { state: "ended" };
     clearInterval(this.clock);
     this.#show();
   }
@@ -51,10 +52,10 @@ export class Top {
 
   #lamps() {
     const { state, ready = {}, pid, lives } = this.host;
-    const host = state === "up" ? `pid ${pid}${lives > 1 ? `, life ${lives}` : ""}` : state ?? "";
-    const lamps = [lamp("Host", state === "up", host)];
+    const words = state !== "up" ? known(state ?? "") : lives > 1 ? word("life", { pid, n: lives }) : `pid ${pid}`;
+    const lamps = [lamp("host", word("host"), state === "up", words)];
     for (const [name, trouble] of Object.entries(state === "up" ? ready : {})) {
-      lamps.push(lamp(NAMES[name] ?? name, !trouble, trouble ? trouble.split(":")[0] : "up", trouble));
+      lamps.push(lamp(name, NAMES[name] ?? name, !trouble, known(trouble ? trouble.split(":")[0] : "up"), trouble));
     }
     document.getElementById("lamps").replaceChildren(...lamps);
   }
@@ -62,15 +63,14 @@ export class Top {
   #buttons() {
     const off = this.homeserver.state !== "up";
     const moving = ["stopping", "starting"].includes(this.homeserver.state);
-    say(this.button("homeserver"), off && !moving ? "Start the homeserver" : moving ? "One moment …" : "Stop the homeserver",
-      off ? "Matrix catches up with what it missed" : "Telegram and the web go on answering");
+    say(this.button("homeserver"), word(moving ? "moment" : off ? "start" : "stop"), word(off ? "start_why" : "stop_why"));
     this.button("homeserver").disabled = moving;
     this.button("homeserver").classList.toggle("on", off);
     const down = this.host.state === "down";
     const left = Math.max(0, Math.ceil((this.host.back_at ?? 0) - Date.now() / 1000));
-    if (down) say(this.button("kill"), "Start it now", `the host is dead; it is started in ${left} s. Write something!`);
-    else if (this.host.state === "starting") say(this.button("kill"), "The host starts …", "and looks what it has to go on with");
-    else say(this.button("kill"), "Kill the host", "what you write meanwhile is answered once", "kill -9");
+    if (down) say(this.button("kill"), word("revive"), word("revive_why", { s: left }));
+    else if (this.host.state === "starting") say(this.button("kill"), word("starts"), word("starts_why"));
+    else say(this.button("kill"), word("kill"), word("kill_why"), "kill -9");
     this.button("kill").disabled = !down && this.host.state !== "up";
     this.button("kill").classList.toggle("on", this.host.state !== "up");
   }
@@ -81,9 +81,9 @@ function say(button, title, words, code = "") {
   button.querySelector("span").textContent = words;
 }
 
-function lamp(name, ok, words, title = "") {
+function lamp(id, name, ok, words, title = "") {
   const made = element("div", ok ? "ok" : "bad", element("dt", "", name), element("dd", "", words));
-  made.dataset.lamp = name.toLowerCase();
+  made.dataset.lamp = id;
   made.title = title;
   return made;
 }

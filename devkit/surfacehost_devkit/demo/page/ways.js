@@ -1,6 +1,7 @@
 // The ways of the latest messages, newest first: one bar each, one leg from step to step.
 
-import { KILLED, STEPS, element, stepOf, told, toldLong } from "./steps.js";
+import { KILLED, STEPS, element, explain, told, toldLong } from "./steps.js";
+import { known, word } from "./words.js";
 
 const SHOWN = 14;
 
@@ -11,8 +12,8 @@ export class Ways {
     this.ways = new Map();
     this.rows = new Map();
     legend.replaceChildren(...[...STEPS, KILLED].map((step) => {
-      const item = element("li", step.name, step.text);
-      item.title = step.why;
+      const item = element("li", step, known(step));
+      item.title = explain(step);
       return item;
     }));
   }
@@ -44,12 +45,12 @@ export class Ways {
 
   #fill(row, way, longest) {
     const text = this.columns[way.surface]?.textOf(way.event);
-    const what = element("div", "what", element("b", way.surface, way.surface), element("span", "", text ?? "(an invitation)"));
+    const what = element("div", "what", element("b", way.surface, way.surface), element("span", "", text ?? word("invitation")));
     what.title = way.thread;
     const [first, ...rest] = way.steps;
     const over = rest.some(([name]) => name === "settled");
     const start = element("i", "start stored");
-    start.title = `stored at ${new Date(first[1] * 1000).toLocaleTimeString()}`;
+    start.title = word("stored_at", { time: new Date(first[1] * 1000).toLocaleTimeString() });
     const bar = element("div", "bar", start, ...rest.map(([name, at], index) => leg(name, (at - way.steps[index][1]) * 1000)));
     bar.style.width = `${38 + 62 * Math.sqrt(lasted(way) / longest)}%`;
     if (!over) bar.append(element("i", "going"));
@@ -70,9 +71,8 @@ function place(list, rows) {
 const lasted = (way) => (way.steps.at(-1)[1] - way.steps[0][1]) * 1000;
 
 function leg(name, ms) {
-  const step = stepOf(name);
-  const made = element("i", `leg ${name}`, name === "killed" ? "kill -9" : told(ms));
+  const made = element("i", `leg ${name}`, name === KILLED ? "kill -9" : told(ms));
   made.style.flexGrow = String(Math.sqrt(Math.max(ms, 0.3)));
-  made.title = `${step.text} after ${toldLong(ms)}: ${step.why}`;
+  made.title = word("after", { step: known(name), time: toldLong(ms), why: explain(name) });
   return made;
 }
