@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -37,16 +36,6 @@ HOOK_GRACE_S = 600.0
 """What a surface's own hook may take beyond the longest answer: sending it, under the platform's limits."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Host:
-    """A running host."""
-
-    address: str
-    """Of its web server."""
-    report: pages.Report
-    """How it is, as JSON."""
 
 
 class _Building:
@@ -109,12 +98,16 @@ class _Building:
         put = Inlet(self.database, seat, table.settings, health=health, ways=self.ways, wake=dispatch.wake)
         return dispatch, lambda: keep_listening(surface, put, health)
 
+    def readiness(self) -> dict[str, str]:
+        """Whether messages can flow: what is enabled, and its trouble; none where it is empty."""
+        surfaces = {name: health.trouble for name, health in self.healths.items()}
+        return surfaces | self.left_out | {"agent": self.agent.trouble}
+
     async def report(self) -> dict[str, Any]:
         """How the host is: for the pages."""
-        surfaces = {name: health.trouble for name, health in self.healths.items()}
         return {
             "at": time.time(),
-            "ready": surfaces | self.left_out | {"agent": self.agent.breaker.reason},
+            "ready": self.readiness(),
             "surfaces": [health.to_json() for health in self.healths.values()],
             "inbox": await self.database.tx(inbox.counts),
             "ways": [way.to_json() for way in self.ways.latest()],
@@ -136,8 +129,8 @@ class _Building:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Host]:
-    """Run the host of *settings* until the block ends.
+async def running(settings: Settings) -> AsyncIterator[str]:
+    """Run the host of *settings* until the block ends; gives the address of its web server.
 
     Raises SurfacehostError when the database can't be used or the web server's port can't be had; nothing that a
     surface or the agent does ends it.
@@ -150,10 +143,10 @@ async def running(settings: Settings) -> AsyncIterator[Host]:
         made = [(table, surface) for table in settings.surfaces.values() if (surface := parts.add(table))]
         parts.add_extensions(EntryPoints())
         seats = [await parts.seat(table, surface) for table, surface in made]
-        application = pages.application(parts.report, parts.mounts)
+        application = pages.application(parts.readiness, parts.report, parts.mounts)
         address = await stack.enter_async_context(pages.serving(application, settings.web.host, settings.web.port))
         await stack.enter_async_context(_working(agent, seats))
-        yield Host(address, parts.report)
+        yield address
 
 
 @asynccontextmanager
@@ -194,7 +187,7 @@ async def _look_after(agent: AgentSessionClient) -> None:
     while True:
         await agent.probe()
         await agent.close_idle()
-        await asyncio.sleep(AGENT_LOOK_S if not agent.breaker.reason else 1)
+        await asyncio.sleep(AGENT_LOOK_S if not agent.trouble else 1)
 
 
 async def _agent_address(settings: Settings, stack: AsyncExitStack) -> AgentAddress:

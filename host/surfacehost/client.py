@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from surfacehost import admission
@@ -13,6 +13,7 @@ from surfacehost.conversation import Conversation, Said, sentence
 from surfacehost.errors import PlatformError
 from surfacehost.events import Event, Message, Reply
 from surfacehost.health import SurfaceHealth
+from surfacehost.jsontext import whole
 from surfacehost.store import inbox, outbox
 from surfacehost.store.sqlite import SqliteDatabase
 from surfacehost.surface import Behaviour, Surface
@@ -21,6 +22,9 @@ from surfacehost.ways import Step, Ways
 
 STRANGER_EVERY_S = 3600.0
 """How often a person who may not talk is told so."""
+
+MAX_TOLD = 1000
+"""How many strangers are kept in mind before those of long ago are forgotten."""
 
 COMPOSE_IN_THREAD = 20_000
 """From this many characters on composing takes long enough to hold up the loop."""
@@ -43,6 +47,19 @@ class _Visit:
 
     entry: inbox.Entry
     streams: list[AsyncGenerator[Reply, None]] = field(default_factory=list)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether what is to be said is on the disk."""
+        return self.entry.state == inbox.ANSWERED
+
+    async def close(self) -> None:
+        """End the streams that a hook left behind; the collector would end them in another task."""
+        for stream in self.streams:
+            try:
+                await stream.aclose()
+            except Exception:
+                log.exception("%s left a stream in use behind", self.entry.event.surface)
 
 
 class RealPlatformClient:
@@ -74,87 +91,100 @@ class RealPlatformClient:
             yield
         finally:
             del self._visits[key]
-            for stream in visit.streams:  # one that a hook left behind; the collector would end it in another task
-                await stream.aclose()
+            await visit.close()
 
     def answer(self, message: Message) -> AsyncIterator[Reply]:
         """Everything to show for *message*, in order. Raises PlatformError when there is no answer."""
         visit = self._visit_of(message)
-        return self._open(visit, self._answer(visit.entry, message))
+        return self._open(visit, self._answer(visit, message))
 
     def explain(self, error: Exception, event: Event) -> AsyncIterator[Reply]:
         """The sentence that *error* is to the person who caused *event*."""
         visit = self._visit_of(event)
-        return self._open(visit, self._explain(visit.entry, PlatformError.of(error)))
+        return self._open(visit, self._explain(visit, error))
 
     def greet(self, event: Event) -> AsyncIterator[Reply]:
         """A first word in a chat the bot has just come into."""
         visit = self._visit_of(event)
         text = say(language_of(event.locale, self._locale), "greeting")
-        return self._open(visit, self._say_once(visit.entry, Said(text=text, kind="notice")))
+        return self._open(visit, self._say_once(visit, Said(text=text, kind="notice")))
 
     def admits(self, event: Event) -> bool:
         """Whether the settings let the person of *event* talk to the bot there."""
         return admission.admits(event, self._tenants[event.surface].behaviour)
 
-    async def _answer(self, entry: inbox.Entry, message: Message) -> AsyncGenerator[Reply, None]:
-        if entry.state == inbox.WAITING:
-            async with aclosing(self._ask(entry, message)) as previews:
+    async def excuse(self, event: Event, error: Exception, ends: str = inbox.DONE) -> None:
+        """Write down the sentence that *error* is, in place of any answer, and how *event* ends once it is said."""
+        visit = self._visit_of(event)
+        failure = PlatformError.of(error)
+        log.error("%s (ref %s) in %s", failure, failure.ref, event.key, exc_info=failure.__cause__)
+        text = sentence(failure, language_of(event.locale, self._locale))
+        parts = await self._parts(visit.entry, Said(text=text, kind="notice"), suffix="error")
+        reason = f"{failure} (ref {failure.ref})"
+        await self._database.tx(outbox.explain, visit.entry, parts, ends=ends, error=reason)
+        visit.entry = replace(visit.entry, state=inbox.ANSWERED)
+
+    async def _answer(self, visit: _Visit, message: Message) -> AsyncGenerator[Reply, None]:
+        if not visit.is_answered:
+            async with aclosing(self._ask(visit, message)) as previews:
                 async for preview in previews:
                     yield preview
-        async for reply in self._unsent(entry):
+        async for reply in self._unsent(visit.entry):
             yield reply
 
-    async def _ask(self, entry: inbox.Entry, message: Message) -> AsyncGenerator[Reply, None]:
+    async def _ask(self, visit: _Visit, message: Message) -> AsyncGenerator[Reply, None]:
         """The previews of an answer; when it ends, the whole answer is on the disk."""
         if not self.admits(message):
-            await self._keep(entry, self._refusal(message))
+            await self._keep(visit, self._refusal(message))
             return
         shows = self._tenants[message.surface].surface.capabilities
         interval_s = shows.preview_interval_s if shows.previews else float("inf")
-        words = self._conversation.reply_to(entry, message, lambda: self._ways.mark(message, Step.ASKED), interval_s)
+        words = self._conversation.reply_to(
+            visit.entry, message, lambda: self._ways.mark(message, Step.ASKED), interval_s
+        )
         async with aclosing(words):
             async for said in words:
                 if isinstance(said, Said):
-                    await self._keep(entry, said)
+                    await self._keep(visit, said)
                 elif shows.previews:
-                    yield Reply(id=_reply_id(entry, 0), event=message, kind="preview", body=said)
+                    yield Reply(id=_reply_id(visit.entry, 0), event=message, kind="preview", body=whole(said))
 
     def _refusal(self, message: Message) -> Said:
         """What a stranger is told: once in a while, else nothing."""
         person, now = (message.surface, message.sender), time.monotonic()
         if now - self._told.get(person, float("-inf")) < STRANGER_EVERY_S:
             return Said()
-        self._told = {one: at for one, at in self._told.items() if now - at < STRANGER_EVERY_S} | {person: now}
+        if len(self._told) >= MAX_TOLD:
+            self._told = {one: at for one, at in self._told.items() if now - at < STRANGER_EVERY_S}
+        self._told[person] = now
         return self._conversation.stranger(message)
 
-    async def _explain(self, entry: inbox.Entry, error: PlatformError) -> AsyncGenerator[Reply, None]:
-        event = entry.event
-        log.error("%s (ref %s) in %s", error, error.ref, event.key, exc_info=error.__cause__)
-        text = sentence(error, language_of(event.locale, self._locale))
-        await self._database.tx(outbox.refuse_open, entry)
-        await self._keep(entry, Said(text=text, kind="notice"), suffix="error", error=f"{error} (ref {error.ref})")
-        async for reply in self._unsent(entry):
+    async def _explain(self, visit: _Visit, error: Exception) -> AsyncGenerator[Reply, None]:
+        if not visit.is_answered:
+            await self.excuse(visit.entry.event, error)
+        async for reply in self._unsent(visit.entry):
             yield reply
 
-    async def _say_once(self, entry: inbox.Entry, said: Said) -> AsyncGenerator[Reply, None]:
-        if entry.state == inbox.WAITING:
-            await self._keep(entry, said)
-        async for reply in self._unsent(entry):
+    async def _say_once(self, visit: _Visit, said: Said) -> AsyncGenerator[Reply, None]:
+        if not visit.is_answered:
+            await self._keep(visit, said)
+        async for reply in self._unsent(visit.entry):
             yield reply
 
-    async def _keep(self, entry: inbox.Entry, said: Said, *, suffix: str = "", error: str | None = None) -> None:
+    async def _keep(self, visit: _Visit, said: Said) -> None:
         """Write the whole answer down, in the parts that the surface makes of it."""
-        bodies = await self._compose(self._tenants[entry.event.surface].surface, said.text)
-        parts = [
+        parts = await self._parts(visit.entry, said)
+        interrupts = None if said.interrupts is None else [dict(one) for one in said.interrupts]
+        await self._database.tx(outbox.answer, visit.entry, parts, generation=said.generation, interrupts=interrupts)
+        visit.entry = replace(visit.entry, state=inbox.ANSWERED)
+        self._ways.mark(visit.entry.event, Step.ANSWERED)
+
+    async def _parts(self, entry: inbox.Entry, said: Said, suffix: str = "") -> list[outbox.Part]:
+        bodies = await self._compose(self._tenants[entry.event.surface].surface, whole(said.text))
+        return [
             outbox.Part(id=_reply_id(entry, number, suffix), kind=said.kind, body=body)
             for number, body in enumerate(bodies)
         ]
-        interrupts = None if said.interrupts is None else [dict(one) for one in said.interrupts]
-        await self._database.tx(
-            outbox.answer, entry, parts, generation=said.generation, interrupts=interrupts, error=error
-        )
-        self._ways.mark(entry.event, Step.ANSWERED)
 
     async def _compose(self, surface: Surface, text: str) -> list[Any]:
         if not text.strip():

@@ -2,7 +2,7 @@
 
 from surfacehost.events import Event, Message
 
-COMMANDS = frozenset({"help", "new", "stop", "status", "whoami"})
+COMMANDS = frozenset({"start", "help", "new", "stop", "status", "whoami"})
 URGENT = frozenset({"stop"})
 """These never wait behind the message that is running in their thread."""
 

@@ -79,8 +79,10 @@ class Conversation:
                 return Said(text="" if was_running else say(language, "nothing_to_stop"), kind="notice")
             case "status":
                 await self._agent.probe()
-                agent = say(language, "status_down" if self._agent.breaker.reason else "status_up")
+                agent = say(language, "status_down" if self._agent.trouble else "status_up")
                 return Said(text=say(language, "status", agent=agent, thread=thread_of(entry)), kind="notice")
+            case "start":  # what Telegram's clients send when a person opens the chat
+                return Said(text=say(language, "greeting"), kind="notice")
             case "whoami":
                 return Said(text=say(language, "whoami", id=message.sender), kind="notice")
             case _:

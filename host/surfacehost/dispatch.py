@@ -23,6 +23,12 @@ LOOK_AGAIN_S = 30.0
 STORE_PAUSE_S = 1.0
 """Between two tries of a write that the database did not take: a full disk does not empty by asking faster."""
 
+LET_GO_S = 2.0
+"""How long a hook may take to end once it is cancelled."""
+
+FAST_PLACES = 4
+"""Places kept for commands that must not wait."""
+
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -69,9 +75,8 @@ class Dispatch:
         """Take threads for as long as the host runs; when cancelled, what is running is left to ``drain``."""
         while True:
             self._bell.clear()
-            room = self._places - len(self._lanes)
-            if room > 0 and self._health.state != "parked":
-                for entry in await self._insist(self._take, room):
+            if not self._is_parked:
+                for entry in await self._insist(self._take):
                     lane = asyncio.create_task(self._work(entry), name=f"lane {entry.lane}")
                     self._lanes.add(lane)
                     lane.add_done_callback(self._left)
@@ -81,16 +86,28 @@ class Dispatch:
         """Let running events finish for *grace_s* seconds, then leave them to the next start."""
         if self._lanes:
             await asyncio.wait(self._lanes, timeout=grace_s)
-        for lane in self._lanes:
+        stuck = set(self._lanes)
+        for lane in stuck:
             lane.cancel()
-        await asyncio.gather(*self._lanes, return_exceptions=True)
+        if stuck:
+            _, stuck = await asyncio.wait(stuck, timeout=LET_GO_S)
+        for lane in stuck:
+            log.error("%s was cancelled %g s ago and still runs", lane.get_name(), LET_GO_S)
 
-    async def _take(self, room: int) -> list[inbox.Entry]:
-        return await self._database.tx(inbox.take, self._health.name, room, now=time.time())
+    @property
+    def _is_parked(self) -> bool:
+        return self._health.state == "parked"
+
+    async def _take(self) -> list[inbox.Entry]:
+        """Claim what there is room for. Commands find room always: one of them may be what makes it."""
+        room = self._places - len(self._lanes)
+        return await self._database.tx(
+            inbox.take, self._health.name, room if room > 0 else FAST_PLACES, now=time.time(), is_fast_only=room <= 0
+        )
 
     async def _until_next(self) -> float:
         """Seconds until the next thread may be taken."""
-        if len(self._lanes) >= self._places:
+        if len(self._lanes) >= self._places or self._is_parked:
             return LOOK_AGAIN_S
         at = await self._database.tx(inbox.next_ready, self._health.name)
         return LOOK_AGAIN_S if at is None else min(LOOK_AGAIN_S, max(0.0, at - time.time()))
@@ -118,9 +135,16 @@ class Dispatch:
     async def _one(self, entry: inbox.Entry) -> inbox.Entry | None:
         """Deliver *entry* and settle it; the next of its thread."""
         self._ways.mark(entry.event, Step.TAKEN)
-        async with self._client.visiting(entry):
-            error = await self._plugins.deliver(entry.event, self._client)
-            outcome = inbox.Settled() if error is None else await self._judge(entry, error)
+        try:
+            async with self._client.visiting(entry):
+                error = await self._plugins.deliver(entry.event, self._client)
+                outcome = inbox.Settled() if error is None else await self._judge(entry, error)
+        except Fenced:
+            raise
+        except StoreFailed as error:
+            outcome = self._later(entry, error)
+        except Exception as error:  # noqa: BLE001 - the host's own; the thread must be given back all the same
+            outcome = self._again(entry, error)
 
         async def write_down() -> inbox.Entry | None:
             return await self._database.tx(inbox.settle, entry, outcome, now=time.time())
@@ -145,36 +169,46 @@ class Dispatch:
                 log.warning("%s of %s can't be delivered: %s", entry.event.id, entry.event.key, error)
                 return inbox.Settled(state=inbox.REFUSED, error=str(error))
             case PlatformError():
-                return await self._tell(entry, error, inbox.Settled(error=str(error)))
+                return await self._tell(entry, error, inbox.DONE)
+            case _ if self._has_patience(entry):
+                return self._again(entry, error)
             case _:
-                return await self._failed(entry, error)
+                return await self._tell(entry, error, inbox.PARKED)
 
     def _later(self, entry: inbox.Entry, error: Exception) -> inbox.Again:
         """The platform's trouble, not the event's: wait, however often."""
         misses = self._misses[entry.lane] = self._misses.get(entry.lane, 0) + 1
         delay_s = max(getattr(error, "retry_after", None) or 0.0, pause(misses))
         log.info("%s waits %.1f s: %s", entry.event.key, delay_s, error)
-        return inbox.Again(delay_s=delay_s, error=str(error), counts=False, sure=not isinstance(error, Uncertain))
+        is_sure = not isinstance(error, Uncertain | StoreFailed)  # a full disk says nothing about what was sent
+        return inbox.Again(delay_s=delay_s, error=str(error), counts=False, sure=is_sure)
 
-    async def _failed(self, entry: inbox.Entry, error: Exception) -> inbox.Again | inbox.Settled:
+    def _has_patience(self, entry: inbox.Entry) -> bool:
+        age_s = time.time() - (entry.failed_at or time.time())
+        return entry.attempts + 1 < self._patience.attempts or age_s < self._patience.age_s
+
+    def _again(self, entry: inbox.Entry, error: Exception) -> inbox.Again:
         """A bug, or a message that can't be handled: try again, but not for ever."""
         attempts = entry.attempts + 1
         log.error("%s of %s failed (%d)", entry.event.id, entry.event.key, attempts, exc_info=error)
-        age_s = time.time() - (entry.failed_at or time.time())
-        if attempts < self._patience.attempts or age_s < self._patience.age_s:
-            return inbox.Again(delay_s=pause(attempts, longest_s=120), error=f"{type(error).__name__}: {error}")
-        return await self._tell(
-            entry, error, inbox.Settled(state=inbox.PARKED, error=f"{type(error).__name__}: {error}")
-        )
+        return inbox.Again(delay_s=pause(attempts, longest_s=120), error=f"{type(error).__name__}: {error}")
 
-    async def _tell(self, entry: inbox.Entry, error: Exception, outcome: inbox.Settled) -> inbox.Again | inbox.Settled:
-        """Let the person know; *outcome*, unless the platform is away just now."""
+    async def _tell(self, entry: inbox.Entry, error: Exception, ends: str) -> inbox.Again | inbox.Settled:
+        """Let the person know. The sentence is on the disk first, so it is said whatever happens now."""
+        try:
+            await self._client.excuse(entry.event, error, ends)
+        except (Fenced, StoreFailed):
+            raise
+        except Exception:  # the surface can't even put the sentence into its own form
+            log.exception("%s could not say that %s failed", entry.event.surface, entry.event.id)
+            return inbox.Settled(state=ends, error=f"{type(error).__name__}: {error}")
         failure = await self._plugins.explain(error, entry.event, self._client)
-        if isinstance(failure, NotReady):
-            return self._later(entry, failure)
-        if failure is not None:
-            log.error("%s could not say that %s failed", entry.event.surface, entry.event.id, exc_info=failure)
-        return outcome
+        if failure is None:
+            return inbox.Settled()
+        if isinstance(failure, NotReady | Refused | Fenced):
+            return await self._judge(entry, failure)
+        log.error("%s could not say that %s failed", entry.event.surface, entry.event.id, exc_info=failure)
+        return inbox.Settled()
 
     async def _insist(self, operation: Callable[..., Awaitable[T]], *args: object) -> T:
         """*operation* on the database, again and again while its disk is full or failing."""

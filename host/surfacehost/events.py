@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from surfacehost.jsontext import dump
 from surfacehost.threads import ThreadKey
 
 
@@ -76,13 +77,21 @@ class Reply:
     """Whether an earlier attempt to send it ended without an answer, so that it may already be there."""
 
 
+KINDS: Mapping[str, type[Event]] = {"Message": Message, "Invite": Invite}
+"""What can happen, by the name it is stored under."""
+
+
 def dump_event(event: Event) -> str:
-    """*event* as the JSON text that the store keeps."""
-    return json.dumps({"kind": type(event).__name__, **asdict(event)}, ensure_ascii=False, separators=(",", ":"))
+    """*event* as the JSON text that the store keeps. Raises ValueError or TypeError for one that can't be kept."""
+    if type(event) not in KINDS.values():
+        raise TypeError(f"{type(event).__name__} is no kind of event")
+    return dump({"kind": type(event).__name__, **asdict(event)})
 
 
 def load_event(text: str) -> Event:
-    """The event that ``dump_event`` wrote."""
-    fields = json.loads(text)
-    kinds: dict[str, type[Event]] = {"Message": Message, "Invite": Invite}
-    return kinds[fields.pop("kind")](**fields)
+    """The event that ``dump_event`` wrote. Raises ValueError for anything else."""
+    try:
+        fields = json.loads(text)
+        return KINDS[fields.pop("kind")](**fields)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"no event: {error}") from error

@@ -15,6 +15,7 @@ class SurfaceHealth:
     name: str
     stale_after_s: float | None = None
     clock: Callable[[], float] = time.time
+    ticks: Callable[[], float] = time.monotonic
     state: State = "starting"
     reason: str = ""
     """Why it is not up, for the operator."""
@@ -28,15 +29,24 @@ class SurfaceHealth:
     """The last new event."""
     sent_at: float | None = None
     """The last send that the platform confirmed."""
+    storage: str = ""
+    """Why what came in could not be stored, while it can't."""
+    _alive: float | None = None
+    """On the monotonic clock: when listening began, or the platform was heard last. None: nobody is listening."""
+
+    def listen(self) -> None:
+        """Listening begins."""
+        self._alive = self.ticks()
+        if self.state == "waiting":
+            self.retry_at = None
 
     def beat(self, *, with_event: bool = False) -> None:
         """The platform answered."""
-        self.heard_at = self.clock()
+        self.heard_at, self._alive = self.clock(), self.ticks()
         if with_event:
             self.event_at = self.heard_at
-        if self.state != "up":
+        if self.state in ("starting", "waiting"):
             self._become("up")
-            self.retry_at = None
 
     def confirm(self) -> None:
         """The platform accepted something that was sent."""
@@ -45,30 +55,30 @@ class SurfaceHealth:
     def wait(self, reason: str, delay_s: float) -> None:
         """Listening has ended; the host tries again after *delay_s*."""
         self.failures += 1
-        self.retry_at = self.clock() + delay_s
+        self.retry_at, self._alive = self.clock() + delay_s, None
         self._become("waiting", reason)
 
     def park(self, reason: str) -> None:
-        """It stays down until a person acts."""
-        self.retry_at = None
+        """It stays down until a person acts; no sign of life changes that."""
+        self.retry_at = self._alive = None
         self._become("parked", reason)
 
     @property
+    def silent_s(self) -> float:
+        """Seconds since listening began or the platform was heard; 0 while nobody is listening."""
+        return 0.0 if self._alive is None else self.ticks() - self._alive
+
+    @property
     def is_deaf(self) -> bool:
-        """Whether it claims to be up while nothing has been heard for too long."""
-        return (
-            self.state == "up"
-            and self.stale_after_s is not None
-            and self.heard_at is not None
-            and self.clock() - self.heard_at > self.stale_after_s
-        )
+        """Whether somebody is listening and nothing has been heard for longer than can be."""
+        return self.stale_after_s is not None and self.silent_s > self.stale_after_s
 
     @property
     def trouble(self) -> str:
         """Why messages can't flow, in one line; empty when they can."""
-        if self.is_deaf and self.heard_at is not None:
-            return f"nothing heard for {self.clock() - self.heard_at:.0f} s"
-        return "" if self.state == "up" else f"{self.state}: {self.reason}" if self.reason else self.state
+        if self.state != "up":
+            return f"{self.state}: {self.reason}" if self.reason else self.state
+        return f"nothing heard for {self.silent_s:.0f} s" if self.is_deaf else self.storage
 
     def to_json(self) -> dict[str, Any]:
         """As the status page shows it."""

@@ -8,12 +8,13 @@ from typing import Any
 
 from surfacehost.admission import Verdict, judge
 from surfacehost.commands_in_chat import is_urgent
-from surfacehost.events import Event
+from surfacehost.events import Event, dump_event
 from surfacehost.health import SurfaceHealth
 from surfacehost.store import inbox, notes
 from surfacehost.store.sqlite import SqliteDatabase
+from surfacehost.store.transaction import StoreFailed
 from surfacehost.surface import Behaviour
-from surfacehost.threads import ThreadKeyError, encode
+from surfacehost.threads import encode
 from surfacehost.ways import Step, Ways
 
 log = logging.getLogger(__name__)
@@ -46,29 +47,41 @@ class Inlet:
 
     async def __call__(self, *events: Event, cursor: str | None = None, notes: Mapping[str, Any] | None = None) -> None:
         """Store everything in one transaction; when it returns the platform may forget it."""
-        fresh: list[Event] = []
+        heard: list[Event] = []
         if events or cursor is not None or notes:
             arrivals = [arrival for event in events if (arrival := self._arrival(event))]
+            fresh = await self._store(arrivals, cursor, notes)
+            heard = [arrival.event for arrival in fresh if arrival.state == inbox.WAITING]
+        for event in heard:
+            self._ways.mark(event, Step.STORED)
+        self._health.beat(with_event=bool(heard))
+        if heard:
+            self._wake()
+
+    async def _store(
+        self, arrivals: list[inbox.Arrival], cursor: str | None, notes: Mapping[str, Any] | None
+    ) -> list[inbox.Arrival]:
+        try:
             fresh = await self._database.tx(
                 inbox.ingest, self._seat, arrivals, now=time.time(), cursor=cursor, memory=notes
             )
-            self._seat = replace(self._seat, cursor=self._seat.cursor if cursor is None else cursor)
-        for event in fresh:
-            self._ways.mark(event, Step.STORED)
-        self._health.beat(with_event=bool(fresh))
-        if fresh:
-            self._wake()
+        except StoreFailed as error:
+            self._health.storage = str(error)
+            raise
+        self._health.storage = ""
+        self._seat = replace(self._seat, cursor=self._seat.cursor if cursor is None else cursor)
+        return fresh
 
-    def _arrival(self, event: Event) -> tuple[Event, str, str] | None:
-        """*event* with its lane and its first state; None for one that no thread can hold."""
+    def _arrival(self, event: Event) -> inbox.Arrival | None:
+        """*event* as it is stored; None for one that can't be: it alone is dropped, or its batch comes for ever."""
         try:
-            lane = encode(event.key)
-        except ThreadKeyError as error:  # it alone is dropped: raising would stop the surface for good
-            log.warning("event %s of %s is dropped, it has no thread: %s", event.id, event.surface, error)
+            lane, body = encode(event.key), dump_event(event)
+        except (ValueError, TypeError) as error:
+            log.warning("event %r of %s is dropped, it can't be stored: %s", event.id, self._seat.surface, error)
             return None
         if judge(event, self._behaviour) is Verdict.UNHEARD:
-            return event, lane, inbox.IGNORED
-        return event, lane + inbox.FAST if is_urgent(event) else lane, inbox.WAITING
+            return inbox.Arrival(event=event, lane=lane, body="", state=inbox.IGNORED)
+        return inbox.Arrival(event=event, lane=lane + inbox.FAST if is_urgent(event) else lane, body=body)
 
 
 class StoredMemory:

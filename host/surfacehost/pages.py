@@ -16,21 +16,22 @@ from starlette.types import ASGIApp
 
 from surfacehost.errors import SurfacehostError
 
+Readiness = Callable[[], Mapping[str, str]]
 Report = Callable[[], Awaitable[dict[str, Any]]]
 
 log = logging.getLogger(__name__)
 
 
-def application(report: Report, mounts: Mapping[str, ASGIApp]) -> ASGIApp:
-    """The pages, over *report*, which tells how the host is; *mounts*: path to what a surface serves there."""
+def application(readiness: Readiness, report: Report, mounts: Mapping[str, ASGIApp]) -> ASGIApp:
+    """The pages: *readiness* names what can't flow, *report* tells all; *mounts*: path to what a surface serves."""
 
     async def alive(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def ready(_: Request) -> Response:
-        state = await report()
-        lines = [f"{name}: {trouble or 'ok'}" for name, trouble in state["ready"].items()]
-        return PlainTextResponse("\n".join(lines) + "\n", 503 if any(state["ready"].values()) else 200)
+        troubles = readiness()
+        lines = [f"{name}: {trouble or 'ok'}\n" for name, trouble in troubles.items()]
+        return PlainTextResponse("".join(lines), 503 if any(troubles.values()) else 200)
 
     async def status(_: Request) -> Response:
         return JSONResponse(await report())

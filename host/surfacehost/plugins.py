@@ -153,6 +153,12 @@ class Plugins:
                     await implementation.function(*values)
                 else:
                     await _in_thread(implementation.function, *values)
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise  # the host itself is stopping
+            stray = RuntimeError(f"{implementation.plugin_name} awaited something that was cancelled")
+            stray.__cause__ = error
+            return Failure(implementation.plugin_name, stray)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises is handed to whoever decides
             late = TimeoutError(f"{implementation.plugin_name} took longer than {limit:g} s")
             return Failure(implementation.plugin_name, late if clock.expired() else error)

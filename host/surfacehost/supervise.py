@@ -22,7 +22,7 @@ async def keep_listening(surface: Surface, put: Put, health: SurfaceHealth) -> N
     """Run ``surface.listen`` for as long as the host runs; returns only when the platform refuses the account."""
     while True:
         started = time.monotonic()
-        health.state = "starting" if health.failures == 0 else health.state
+        health.listen()
         try:
             await _listen_watched(surface, put, health)
         except Refused as error:
@@ -36,6 +36,8 @@ async def keep_listening(surface: Surface, put: Put, health: SurfaceHealth) -> N
             reason, wanted_s = f"{type(error).__name__}: {error}", 0.0
         else:
             reason, wanted_s = "it stopped listening by itself", 0.0
+        if health.state == "parked":  # one of its hooks was refused
+            return
         if health.state == "up" and time.monotonic() - started >= STEADY_S:
             health.failures = 0
         delay_s = max(wanted_s, pause(health.failures + 1))
@@ -46,16 +48,27 @@ async def keep_listening(surface: Surface, put: Put, health: SurfaceHealth) -> N
 
 async def _listen_watched(surface: Surface, put: Put, health: SurfaceHealth) -> None:
     """Listen; raises NotReady when nothing has been heard for longer than the surface itself says is possible."""
-    limit_s = health.stale_after_s
+    look_s = health.stale_after_s and health.stale_after_s / 3
     listening = asyncio.create_task(surface.listen(put), name=f"listen {health.name}")
     try:
         while not listening.done():
-            await asyncio.wait({listening}, timeout=limit_s and limit_s / 3)
+            await asyncio.wait({listening}, timeout=look_s)
             if not listening.done() and health.is_deaf:
-                raise NotReady(health.trouble)
+                await _make_let_go(listening, health)
+                raise NotReady(f"nothing was heard for more than {health.stale_after_s:g} s")
+        if listening.cancelled():
+            raise RuntimeError("it cancelled itself")
         listening.result()
     finally:
         listening.cancel()
-        _, stuck = await asyncio.wait({listening}, timeout=LET_GO_S)
-        if stuck:
-            log.error("%s does not let go: it was cancelled %g s ago and is still listening", health.name, LET_GO_S)
+        await asyncio.wait({listening}, timeout=LET_GO_S)
+
+
+async def _make_let_go(listening: asyncio.Task[None], health: SurfaceHealth) -> None:
+    """End *listening*, however long it takes: two that listen for one account would be worse than none."""
+    listening.cancel()
+    await asyncio.wait({listening}, timeout=LET_GO_S)
+    if not listening.done():
+        health.wait("nothing is heard, and it does not stop listening", 0.0)
+        log.error("%s was told to stop listening %g s ago and does not", health.name, LET_GO_S)
+        await asyncio.wait({listening})

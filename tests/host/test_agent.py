@@ -20,6 +20,7 @@ from surfacehost.agent import wire
 from surfacehost.agent.breaker import Breaker
 from surfacehost.agent.client import AgentAddress, AgentSessionClient
 from surfacehost.errors import Kind, NotReady, PlatformError
+from surfacehost.jsontext import whole
 from surfacehost.surface import trust
 
 Talk = Callable[[ServerConnection], Awaitable[None]]
@@ -242,6 +243,85 @@ async def test_stopping_a_run() -> None:
             if len(said) == 5:
                 assert await session.abort(THREAD)
         assert said[-1] == wire.Finished(cancelled=True)
+
+
+async def test_stopping_a_run_before_its_first_word_asks_nobody_again() -> None:
+    frames: list[dict[str, Any]] = []
+    asked = asyncio.Event()
+
+    async def talk(socket: ServerConnection) -> None:
+        async for frame in socket:
+            frames.append(json.loads(frame))
+            asked.set()
+            if frames[-1]["type"] == "abort":
+                socket.transport.abort()
+
+    async with agent(talk) as url, client(url) as session:
+        running = asyncio.create_task(failure(session, turn()))
+        await asked.wait()
+        assert await session.abort(THREAD)
+        assert (await running).kind is Kind.CANCELLED
+    assert [frame["type"] for frame in frames] == ["run", "abort"]
+
+
+async def test_an_agent_that_reads_bare_text_is_sent_no_abort_frame() -> None:
+    frames: list[str | bytes] = []
+    asked = asyncio.Event()
+
+    async def talk(socket: ServerConnection) -> None:
+        async for frame in socket:
+            frames.append(frame)
+            asked.set()
+
+    async with agent(talk) as url, client(url, dialect="text") as session:
+        running = asyncio.create_task(failure(session, turn()))
+        await asked.wait()
+        assert await session.abort(THREAD)
+        assert (await running).kind is Kind.CANCELLED
+    assert frames == ["hi"]
+
+
+async def test_frames_that_mean_nothing_do_not_stretch_the_limits() -> None:
+    async def talk(socket: ServerConnection) -> None:
+        await socket.recv()
+        await socket.send(json.dumps({"type": "RUN_STARTED", "runId": "r1"}))
+        while True:
+            await socket.send('{"type":"heartbeat"}')
+            await asyncio.sleep(0.05)
+
+    async with agent(talk) as url, client(url, run_timeout_s=0.5) as session:
+        assert "not done after 0.5 s" in (await failure(session, turn())).detail
+
+
+async def test_a_handshake_does_not_hide_that_runs_fail() -> None:
+    async def talk(socket: ServerConnection) -> None:
+        async for _ in socket:
+            pass
+
+    async with agent(talk) as url, client(url, silence_timeout_s=0.05) as session:
+        for number in range(5):
+            assert (await failure(session, turn(run_id=str(number)))).kind is Kind.TIMEOUT
+            await session.probe()
+        assert "said nothing" in session.trouble
+        await session.probe()
+        assert "said nothing" in session.trouble
+
+
+async def test_a_character_that_comes_in_two_halves_is_whole() -> None:
+    frames = [
+        '{"type":"RUN_STARTED","runId":"r1"}',
+        r'{"type":"TEXT_MESSAGE_CONTENT","messageId":"m","delta":"\ud83d"}',
+        r'{"type":"TEXT_MESSAGE_CONTENT","messageId":"m","delta":"\ude00"}',
+        '{"type":"RUN_FINISHED","runId":"r1"}',
+    ]
+
+    async def talk(socket: ServerConnection) -> None:
+        async for _ in socket:
+            for frame in frames:
+                await socket.send(frame)
+
+    async with agent(talk) as url, client(url) as session:
+        assert whole(await ask(session, turn())) == "\U0001f600"
 
 
 async def test_sockets_are_bounded_and_idle_ones_closed() -> None:

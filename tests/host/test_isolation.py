@@ -29,6 +29,7 @@ class Trouble:
         {init}
 
     async def listen(self, put):
+        {first}
         await put(Message(surface=self.name, id="t1", chat="c", sender="ann", direct=True, text="hello"))
         {listen}
 
@@ -48,8 +49,15 @@ def install(
     folder: Path, *, group: str = "surfacehost.surfaces", code: str = "", parts: Mapping[str, object] | None = None
 ) -> dict[str, str]:
     """A distribution called trouble in *folder*; the environment of a process that has it installed."""
-    fill = {"init": "pass", "listen": "await asyncio.Event().wait()", "on_message": QUIET, "contract": "CONTRACT",
-            "stale": None, "marker": str(folder / "imported")} | dict(parts or {})  # fmt: skip
+    fill = {
+        "init": "pass",
+        "first": "pass",
+        "listen": "await asyncio.Event().wait()",
+        "on_message": QUIET,
+        "contract": "CONTRACT",
+        "stale": None,
+        "marker": str(folder / "imported"),
+    } | dict(parts or {})
     folder.mkdir()
     (folder / "trouble.py").write_text(textwrap.dedent(code) if code else SURFACE.format(**fill))
     info = folder / "trouble-1.dist-info"
@@ -72,13 +80,20 @@ def beside(tmp_path: Path, settings: str = OPEN, **installed: object) -> Iterato
 
 ENABLED = OPEN + "[surfaces.trouble]\n"
 
+HOLD_ON = """while True:
+            try: await asyncio.Event().wait()
+            except asyncio.CancelledError: pass"""
+
 SURFACES = {
     "its constructor raises": ({"init": "raise ValueError('boom')"}, "parked: ValueError: boom"),
     "listening raises": ({"listen": "raise ValueError('boom')"}, "ValueError: boom"),
     "listening ends": ({"listen": "return"}, "stopped listening by itself"),
     "the platform is away": ({"listen": "raise NotReady('nobody home')"}, "nobody home"),
     "it is refused": ({"listen": "raise Refused('bad token')"}, "parked: bad token"),
-    "it goes deaf": ({"stale": 0.5}, "nothing heard"),
+    "it goes deaf": ({"stale": 0.5}, "nothing was heard"),
+    "it never hears anything": ({"stale": 0.5, "first": "await asyncio.Event().wait()"}, "nothing was heard"),
+    "it cancels itself": ({"listen": "raise asyncio.CancelledError"}, "it cancelled itself"),
+    "it does not let go": ({"stale": 0.5, "listen": HOLD_ON}, "does not stop listening"),
 }
 
 
@@ -90,12 +105,22 @@ def test_a_surface_in_trouble_is_named_and_the_other_answers(tmp_path: Path, nam
         assert book.host.readiness()[0] == 503
         assert book.ask("hi") == "echo: hi"
         assert "logbook: ok" in book.host.readiness()[1]
+        assert book.host.stop() == 0
 
 
 HOOKS = {
     "raises": "async def on_message(self, message, client): raise ValueError('boom')",
     "hangs": "async def on_message(self, message, client): await asyncio.Event().wait()",
     "blocks": "def on_message(self, message, client): time.sleep(3600)",
+    "ignores its end": f"""async def on_message(self, message, client):
+        {HOLD_ON}""",
+    "awaits what was cancelled": """async def on_message(self, message, client):
+        future = asyncio.get_running_loop().create_future(); future.cancel(); await future""",
+    "leaves the answer to a task": """async def on_message(self, message, client):
+        async def use(stream):
+            async for _ in stream: await asyncio.sleep(3600)
+        self.task = asyncio.create_task(use(client.answer(message)))
+        await asyncio.sleep(1)""",
     "asks for what is not its own": """async def on_message(self, message, client):
         async for _ in client.answer(None): pass""",
     "leaves the answer half taken": """async def on_message(self, message, client):
@@ -188,3 +213,45 @@ def test_a_plugin_of_another_contract_is_refused(tmp_path: Path) -> None:
         beside(tmp_path, ENABLED, parts={"contract": 2}),
     ):
         pass
+
+
+def test_a_refusal_that_a_hook_tells_of_parks_it_for_good_and_at_rest(tmp_path: Path) -> None:
+    parts = {"on_message": "async def on_message(self, message, client): raise Refused('revoked')",
+             "listen": "\n        while True: await put(); await asyncio.sleep(0.05)"}  # fmt: skip
+    with beside(tmp_path, ENABLED, parts=parts) as book:
+        wait_until(lambda: "trouble: parked: revoked" in book.host.readiness()[1], 15, book.host.log_tail)
+        assert book.ask("hi") == "echo: hi"
+        before = _cpu_s(book.host.pid)
+        assert book.ask("/demo slow 2") == "I waited 2 s."
+        assert _cpu_s(book.host.pid) - before < 1.0
+        assert "trouble: parked: revoked" in book.host.readiness()[1]
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_an_explanation_that_has_to_wait_is_said_and_nobody_is_asked_again(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    parts = {
+        "init": "self.tries = 0",
+        "listen": """await put(Message(surface=self.name, id="t2", chat="c", sender="ann", direct=True,
+                                text="/demo error quota"))
+        await asyncio.Event().wait()""",
+        "on_message": f"""async def on_message(self, message, client):
+        async for reply in client.answer(message):
+            with open({str(said)!r}, "a") as file: file.write(reply.id + " " + reply.body + "\\n")
+    @hookimpl
+    async def on_error(self, error, event, client):
+        self.tries += 1
+        raise NotReady("not just now")""",
+    }
+    with beside(tmp_path, ENABLED, parts=parts) as book:
+        wait_until(lambda: said.exists() and "t2/error/0" in said.read_text(), 15, book.host.log_tail)
+        status = book.host.wait_for(lambda status: not status["inbox"])
+        steps = [step for way in status["ways"] if way["event"] == "t2" for step, _ in way["steps"]]
+        assert steps.count("asked") == 1
+    lines = said.read_text().splitlines()
+    assert lines == ["t1/0 echo: hello", "t2/error/0 " + lines[1].partition(" ")[2]]
+    assert "out of credit" in lines[1]

@@ -132,6 +132,27 @@ def test_stop_does_not_wait_and_new_starts_afresh(shared: Book) -> None:
     assert "/new" in shared.ask("/help")
 
 
+def test_stop_needs_no_free_place(tmp_path: Path) -> None:
+    book = Book(tmp_path, f"{OPEN}[dispatch]\nthreads_per_surface = 1\n")
+    (book.folder / "said.jsonl").touch()
+    with book.host:
+        slow = book.say("/demo slow 60")
+        book.host.wait_for(lambda status: any("asked" in str(way["steps"]) for way in status["ways"]))
+        book.say("/stop")
+        assert book.hear(slow) == "Stopped."
+
+
+def test_the_agents_password_is_shown_nowhere(tmp_path: Path) -> None:
+    book = Book(tmp_path, f'{OPEN}[agent]\nembedded = false\nurl = "ws://bot:hunter2@127.0.0.1:9/x?key=s3cret"\n')
+    (book.folder / "said.jsonl").touch()
+    with book.host:
+        assert "can't reach" in book.ask("hi")
+        shown = book.host.readiness()[1] + str(book.host.status()) + book.host.log_text()
+        assert "ws://127.0.0.1:9/x" in shown
+        assert "hunter2" not in shown
+        assert "s3cret" not in shown
+
+
 @pytest.mark.parametrize("moment", ["stored", "asked", "answered"])
 def test_killed_at_any_step_the_message_is_answered_once(tmp_path: Path, moment: str) -> None:
     book = Book(tmp_path)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from surfacehost.errors import Kind, PlatformError
 
-TRIPS = frozenset({Kind.UNREACHABLE, Kind.TIMEOUT, Kind.OVERLOADED, Kind.LOST})
+TRIPS = frozenset({Kind.UNREACHABLE, Kind.TIMEOUT, Kind.OVERLOADED})
 
 
 class Breaker:
@@ -31,6 +31,8 @@ class Breaker:
         self._is_probing = False
         self.reason = ""
         """Why the last call failed; empty after one that succeeded."""
+        self.last: Kind | None = None
+        """What kind of failure that was."""
 
     @property
     def is_open(self) -> bool:
@@ -48,7 +50,7 @@ class Breaker:
             yield
         except PlatformError as error:
             if error.kind in TRIPS:
-                self._failed(str(error), was_probe=is_probe)
+                self._failed(error, was_probe=is_probe)
             raise
         else:
             self.close()
@@ -58,11 +60,11 @@ class Breaker:
 
     def close(self) -> None:
         """It works: start counting anew."""
-        self._failures, self._cooldown_s, self.reason = 0, self._first_s, ""
+        self._failures, self._cooldown_s, self.reason, self.last = 0, self._first_s, "", None
 
-    def _failed(self, reason: str, *, was_probe: bool) -> None:
+    def _failed(self, error: PlatformError, *, was_probe: bool) -> None:
         self._failures += 1
-        self.reason = reason
+        self.reason, self.last = str(error), error.kind
         if was_probe:
             self._cooldown_s = min(self._cooldown_s * 2, self._longest_s)
         if self._failures >= self._threshold:

@@ -27,6 +27,9 @@ ABORT_GRACE_S = 5.0
 CLOSE_S = 1.0
 """How long the agent may take to agree that a connection is closed."""
 
+HEARD_LATELY_S = 10.0
+"""An agent that was heard within this time need not be probed."""
+
 PROBE_THREAD = "1/probe/~/~/~"
 """What the handshake of a probe names as its thread; nothing is ever asked there."""
 
@@ -37,7 +40,7 @@ log = logging.getLogger(__name__)
 class AgentAddress:
     """Where the agent is and how patient we are with it; times in seconds."""
 
-    url: str
+    url: str = field(repr=False)
     token: str | None = field(default=None, repr=False)
     tls: ssl.SSLContext | None = field(default=None, repr=False)
     dialect: Literal["auto", "text"] = "auto"
@@ -58,6 +61,11 @@ class _Session:
     was_aborted: bool = False
     used_at: float = 0.0
 
+    def raise_if_aborted(self, partial: str = "") -> None:
+        """Raises PlatformError ``cancelled`` when a person has stopped the run, whatever else went wrong with it."""
+        if self.was_aborted:
+            raise PlatformError(Kind.CANCELLED, "stopped", partial=partial)
+
 
 class AgentSessionClient:
     """Asks the agent; everything that goes wrong comes out as PlatformError."""
@@ -67,8 +75,14 @@ class AgentSessionClient:
         self._sessions: dict[str, _Session] = {}
         self._places = address.max_connections
         self._freed = asyncio.Event()
-        self.breaker = Breaker()
+        self._breaker = Breaker()
+        self._unreachable = ""
         self._heard_at = float("-inf")
+
+    @property
+    def trouble(self) -> str:
+        """Why it can't be asked, in one line; empty when it can."""
+        return self._unreachable or (self._breaker.reason if self._breaker.is_open else "")
 
     async def run(self, thread_id: str, turn: wire.Turn) -> AsyncGenerator[wire.AgentEvent, None]:
         """Ask *turn* in *thread_id*; what the agent says, up to ``Finished`` or ``WholeText``.
@@ -107,45 +121,50 @@ class AgentSessionClient:
         return True
 
     async def _tell_to_stop(self, session: _Session) -> None:
-        if session.connection is not None and session.run_id is not None:
+        if self._address.dialect == "text":  # it would take the frame for something a person said
+            self._cut(session, session.run_id)
+        elif session.connection is not None and session.run_id is not None:
             with contextlib.suppress(OSError, ConnectionClosed):  # the run has then ended by itself
                 await session.connection.send(wire.abort_frame(session.run_id))
 
     async def probe(self) -> None:
-        """Find out whether the agent can be reached, by a handshake, unless it was heard of lately. Never raises."""
-        if time.monotonic() - self._heard_at < 10 and not self.breaker.reason:
+        """Find out whether the agent can be reached, by a handshake, unless it was heard of lately. Never raises.
+
+        A handshake says nothing about answers: it ends the caution after failed connections, not after failed runs.
+        """
+        if time.monotonic() - self._heard_at < HEARD_LATELY_S and not self.trouble:
             return
         try:
             connection = await self._connect(PROBE_THREAD)
         except PlatformError as error:
-            self.breaker.reason = str(error)
+            log.debug("the agent can't be reached: %s", error)
             return
-        self._heard_at = time.monotonic()
-        self.breaker.close()
+        if self._breaker.last is Kind.UNREACHABLE:
+            self._breaker.close()
         await connection.close()
 
     async def close_idle(self) -> None:
         """Close the sockets of threads in which nothing was said for a while."""
         now = time.monotonic()
-        for session in list(self._sessions.values()):
-            if session.run_id is None and now - session.used_at > self._address.idle_close_s:
-                await self._forget(session)
+        idle_s = self._address.idle_close_s
+        idle = [one for one in self._sessions.values() if one.run_id is None and now - one.used_at > idle_s]
+        await asyncio.gather(*map(self._forget, idle))
 
     async def close(self) -> None:
         """Close every socket."""
-        for session in list(self._sessions.values()):
-            await self._forget(session)
+        await asyncio.gather(*map(self._forget, list(self._sessions.values())))
 
     async def _begin(self, session: _Session, turn: wire.Turn) -> wire.AgentEvent:
         """Connect, ask, and wait for the first sign that the agent has begun; the part that may be repeated."""
         async for attempt in stamina.retry_context(on=_pause_before_retry, attempts=3, timeout=30, wait_initial=0.3):
             with attempt:
-                async with self.breaker.guard():
+                async with self._breaker.guard():
                     return await self._ask(session, turn)
         raise AssertionError("stamina gives up by raising")
 
     async def _ask(self, session: _Session, turn: wire.Turn) -> wire.AgentEvent:
         connection = await self._connected(session)
+        session.raise_if_aborted()
         try:
             await _discard_leftovers(connection)
             await connection.send(turn.text if self._address.dialect == "text" else wire.run_frame(turn))
@@ -155,6 +174,7 @@ class AgentSessionClient:
             if failure.kind is Kind.TIMEOUT:
                 await self._tell_to_stop(session)
             await self._drop(session)
+            session.raise_if_aborted()
             raise failure from error
         self._heard_at = time.monotonic()
         if isinstance(event, wire.Failed):
@@ -165,14 +185,20 @@ class AgentSessionClient:
 
     async def _first_event(self, session: _Session, turn: wire.Turn) -> wire.AgentEvent:
         """The first thing said about *turn*: what belongs to another run is passed over."""
-        patience_s = self._address.first_event_timeout_s
+        patience_s = self._first_patience(session)
         deadline = time.monotonic() + patience_s
         while True:
             left_s = deadline - time.monotonic()
             event = await self._receive(session, left_s, f"said nothing for {patience_s:g} s")
-            if not isinstance(event, wire.RunStarted) or event.run_id == turn.run_id:
+            if isinstance(event, wire.RunStarted) and event.run_id != turn.run_id:
+                log.warning("the agent began a run that nobody asked for in %s", session.thread_id)
+            elif event != wire.Activity():
                 return event
-            log.warning("the agent began a run that nobody asked for in %s", session.thread_id)
+
+    def _first_patience(self, session: _Session) -> float:
+        """How long to wait for the first word. An agent that just sends text says nothing before it is done."""
+        speaks_events = session.connection is not None and session.connection.subprotocol == wire.SUBPROTOCOL
+        return self._address.first_event_timeout_s if speaks_events else self._address.silence_timeout_s
 
     async def _follow(
         self, session: _Session, event: wire.AgentEvent, deadline: float
@@ -192,8 +218,7 @@ class AgentSessionClient:
             try:
                 event = await self._next_event(session, deadline)
             except Exception as error:
-                if session.was_aborted:
-                    raise PlatformError(Kind.CANCELLED, "stopped", partial=partial) from error
+                session.raise_if_aborted(partial)
                 raise failures.of_run(error, has_started=True, partial=partial) from error
 
     async def _next_event(self, session: _Session, deadline: float) -> wire.AgentEvent:
@@ -204,20 +229,17 @@ class AgentSessionClient:
         return await self._receive(session, silence_s, f"said nothing for {silence_s:g} s")
 
     async def _receive(self, session: _Session, patience_s: float, complaint: str) -> wire.AgentEvent:
-        """The next thing the agent says that means something to us.
+        """The next thing the agent says; what means nothing to us shows at least that it is at work.
 
         The limit stands here and not around the run: a timeout that spans a ``yield`` would end whoever listens.
         """
         assert session.connection is not None  # noqa: S101 - for the type checker
-        while True:
-            try:
-                async with asyncio.timeout(patience_s):
-                    frame = await session.connection.recv()
-            except TimeoutError as error:
-                raise PlatformError(Kind.TIMEOUT, f"the agent {complaint}") from error
-            event = wire.parse(frame, session.thread_id)
-            if event is not None:
-                return event
+        try:
+            async with asyncio.timeout(max(0.0, patience_s)):
+                frame = await session.connection.recv()
+        except TimeoutError as error:
+            raise PlatformError(Kind.TIMEOUT, f"the agent {complaint}") from error
+        return wire.parse(frame, session.thread_id) or wire.Activity()
 
     async def _connected(self, session: _Session) -> ClientConnection:
         if session.connection is not None and session.connection.close_code is None:
@@ -250,7 +272,7 @@ class AgentSessionClient:
         address = self._address
         is_local = _is_loopback(address.url)
         try:
-            return await connect(
+            connection = await connect(
                 _with_thread(address.url, thread_id),
                 subprotocols=[Subprotocol(wire.SUBPROTOCOL)],
                 additional_headers={"Authorization": f"Bearer {address.token}"} if address.token else None,
@@ -262,9 +284,13 @@ class AgentSessionClient:
                 proxy=None if is_local else True,
             )
         except Exception as error:
-            raise failures.of_handshake(error, address.url) from error
+            failure = failures.of_handshake(error, _without_secrets(address.url))
+            self._unreachable = str(failure)
+            raise failure from error
+        self._unreachable, self._heard_at = "", time.monotonic()
+        return connection
 
-    def _cut(self, session: _Session, run_id: str) -> None:
+    def _cut(self, session: _Session, run_id: str | None) -> None:
         """The agent did not stop when told: end the connection under the run."""
         if session.run_id == run_id and session.connection is not None:
             session.connection.transport.abort()
@@ -301,6 +327,12 @@ def _with_thread(url: str, thread_id: str) -> str:
     parts = urlsplit(url)
     query = "&".join(filter(None, [parts.query, urlencode({"thread_id": thread_id})]))
     return urlunsplit(parts._replace(query=query))
+
+
+def _without_secrets(url: str) -> str:
+    """*url* as it may be shown: without user, password and query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _is_loopback(url: str) -> bool:

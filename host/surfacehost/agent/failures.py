@@ -45,7 +45,7 @@ def of_handshake(error: Exception, url: str) -> PlatformError:
         case TimeoutError():
             made = PlatformError(Kind.TIMEOUT, f"{url} did not answer the handshake")
         case InvalidMessage() | InvalidURI():
-            made = PlatformError(Kind.PROTOCOL, f"{url} is no WebSocket server: {error}")
+            made = PlatformError(Kind.PROTOCOL, f"{url} is no WebSocket server: {type(error).__name__}")
         case OSError() | ConnectionClosed():
             made = PlatformError(Kind.UNREACHABLE, f"{url}: {type(error).__name__}: {error}{_tls_hint(error)}")
         case _:

@@ -14,6 +14,7 @@ import ag_ui.core as ag
 from pydantic import TypeAdapter, ValidationError
 
 from surfacehost.errors import Kind, PlatformError
+from surfacehost.jsontext import dump, whole
 
 SUBPROTOCOL: Final = "ag-ui.v1"
 VERSION: Final = "1.0"
@@ -137,12 +138,15 @@ def parse(frame: str | bytes, thread_id: str) -> AgentEvent | None:
     except ValueError:
         return WholeText(text)
     if not isinstance(data, dict):
-        return WholeText(data if isinstance(data, str) else text)
+        return WholeText(whole(data) if isinstance(data, str) else text)
     kind = data.get("type")
     if isinstance(kind, str) and kind in _TYPES:
-        return _event(kind, data, thread_id)
+        delta = data.get("delta")
+        event = _event(kind, json.loads(dump(data)), thread_id)
+        # The delta as it came: of a character whose two halves came in two deltas each alone is not valid.
+        return Text(delta) if isinstance(event, Text) and isinstance(delta, str) else event
     if kind in (None, "message") and isinstance(data.get("text"), str):
-        return WholeText(data["text"])
+        return WholeText(whole(data["text"]))
     return None
 
 

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -12,6 +13,9 @@ from surfacehost.app import running
 from surfacehost.errors import SettingsError, SurfacehostError
 from surfacehost.plugins import EntryPoints
 from surfacehost.settings import Settings, load
+
+LEAVE_S = 1.0
+"""How long what is left of plugins may take to end."""
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +53,22 @@ async def _until_stopped(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     for warning in settings.warnings:
         log.warning("%s", warning)
-    async with running(settings) as host:
+    async with running(settings) as address:
         names = ", ".join(settings.surfaces) or "none"
-        print(f"surfacehost is running at {host.address} (surfaces: {names})", flush=True)  # noqa: T201 - its address
+        print(f"surfacehost is running at {address} (surfaces: {names})", flush=True)  # noqa: T201 - its address
         await stopped.wait()
         log.info("stopping")
+    await _leave()
+
+
+async def _leave() -> None:
+    """End the process even where a plugin's task does not end: everything of the host's own is closed by now."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        _, tasks = await asyncio.wait(tasks, timeout=LEAVE_S)
+    if tasks:
+        log.error("these do not end, so the process ends without them: %s", ", ".join(t.get_name() for t in tasks))
+        logging.shutdown()
+        os._exit(0)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from surfacehost.events import Event, dump_event, load_event
+from surfacehost.events import Event, load_event
 from surfacehost.store import notes
 from surfacehost.store.transaction import Fenced, Transaction
 
@@ -25,6 +25,17 @@ class Seat:
     surface: str
     fence: int
     cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """An event on its way in: where it waits, and whether anybody will be asked about it."""
+
+    event: Event
+    lane: str
+    body: str
+    """The event as it is stored; empty for one that is only remembered so that it is not taken again."""
+    state: str = "waiting"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +81,11 @@ async def elect(tx: Transaction, surface: str) -> Seat:
     await tx.run("insert into surface (name) values (:name) on conflict (name) do nothing", name=surface)
     await tx.run("update surface set owner = :node, fence = fence + 1 where name = :name", node=tx.node, name=surface)
     await tx.run("update thread set owner = null where surface = :name and owner <> :node", name=surface, node=tx.node)
+    await tx.run(
+        "update outbox set state = 'doubtful' where state = 'sending' and inbox in"
+        " (select id from inbox where surface = :name and state in ('waiting', 'answered'))",
+        name=surface,
+    )
     row = (await tx.rows("select fence, cursor from surface where name = :name", name=surface))[0]
     return Seat(surface=surface, fence=row["fence"], cursor=row["cursor"])
 
@@ -77,13 +93,13 @@ async def elect(tx: Transaction, surface: str) -> Seat:
 async def ingest(
     tx: Transaction,
     seat: Seat,
-    arrivals: Sequence[tuple[Event, str, str]],
+    arrivals: Sequence[Arrival],
     *,
     now: float,
     cursor: str | None = None,
     memory: Mapping[str, Any] | None = None,
-) -> list[Event]:
-    """Store *arrivals* (event, lane, state) that are new, the cursor behind them and the surface's notes.
+) -> list[Arrival]:
+    """Store those of *arrivals* that are new, the cursor behind them and the surface's notes.
 
     Returns the new ones. Raises Fenced when another host listens for the surface by now.
     """
@@ -93,53 +109,62 @@ async def ingest(
     )  # fmt: skip
     if not held:
         raise Fenced(f"another host listens for {seat.surface}")
-    fresh = [event for event, lane, state in arrivals if await _insert(tx, event, lane, state, now)]
+    fresh = [arrival for arrival in arrivals if await _insert(tx, arrival, now)]
     await notes.write(tx, seat.surface, memory or {})
     return fresh
 
 
-async def _insert(tx: Transaction, event: Event, lane: str, state: str, now: float) -> bool:
+async def _insert(tx: Transaction, arrival: Arrival, now: float) -> bool:
     inserted = await tx.run(
         "insert into inbox (surface, event_id, lane, body, state, received_at)"
         " values (:surface, :event, :lane, :body, :state, :now) on conflict (surface, event_id) do nothing",
-        surface=event.surface, event=event.id, lane=lane, body=dump_event(event), state=state, now=now,
+        surface=arrival.event.surface, event=arrival.event.id, lane=arrival.lane, body=arrival.body,
+        state=arrival.state, now=now,
     )  # fmt: skip
-    if inserted and state == WAITING:
+    if inserted and arrival.state == WAITING:
         await tx.run(
             "insert into thread (lane, surface, pending) values (:lane, :surface, 1)"
             " on conflict (lane) do update set pending = 1",
-            lane=lane, surface=event.surface,
+            lane=arrival.lane, surface=arrival.event.surface,
         )  # fmt: skip
     return bool(inserted)
 
 
-async def take(tx: Transaction, surface: str, room: int, *, now: float) -> list[Entry]:
+async def take(tx: Transaction, surface: str, room: int, *, now: float, is_fast_only: bool = False) -> list[Entry]:
     """Claim up to *room* threads that have something open and are nobody's, the longest waiting first."""
     claimed = await tx.rows(
         "update thread set owner = :node, fence = fence + 1 where lane in"
         " (select lane from thread where surface = :surface and pending = 1 and owner is null"
-        " and (ready_at <= :now or ready_at > :now + :longest) order by ready_at limit :room)"
-        " returning lane, fence",
-        node=tx.node, surface=surface, now=now, longest=MAX_DELAY_S, room=room,
+        " and (ready_at <= :now or ready_at > :now + :longest) and (substr(lane, -1) = '#' or not :fast)"
+        " order by ready_at limit :room) returning lane, fence",
+        node=tx.node, surface=surface, now=now, longest=MAX_DELAY_S, room=room, fast=is_fast_only,
     )  # fmt: skip
     heads = [await head(tx, row["lane"], row["fence"]) for row in claimed]
     return [entry for entry in heads if entry is not None]
 
 
 async def head(tx: Transaction, lane: str, fence: int) -> Entry | None:
-    """The oldest open event of *lane*, which is claimed with *fence*; without one the thread is let go."""
-    found = await tx.rows(
+    """The oldest open event of *lane*, which is claimed with *fence*; without one the thread is let go.
+
+    An event that can't be read, one of a later version say, is parked: it must not hold up those behind it.
+    """
+    while found := await tx.rows(
         "select inbox.id, body, state, attempts, failed_at, coalesce(generation, 1) as generation,"
         " coalesce(interrupts, '[]') as interrupts from inbox left join thread on thread.lane = rtrim(inbox.lane, '#')"
         " where inbox.lane = :lane and state in ('waiting', 'answered') order by inbox.id limit 1",
         lane=lane,
-    )
-    if not found:
-        await tx.run("update thread set owner = null, pending = 0 where lane = :lane", lane=lane)
-        return None
-    row = dict(found[0])
-    event, interrupts = load_event(row.pop("body")), tuple(json.loads(row.pop("interrupts")))
-    return Entry(lane=lane, fence=fence, event=event, interrupts=interrupts, **row)
+    ):
+        row = dict(found[0])
+        try:
+            event, interrupts = load_event(row.pop("body")), tuple(json.loads(row.pop("interrupts")))
+        except ValueError as error:
+            await tx.run(
+                "update inbox set state = 'parked', error = :error where id = :id", error=str(error), id=row["id"]
+            )
+            continue
+        return Entry(lane=lane, fence=fence, event=event, interrupts=interrupts, **row)
+    await tx.run("update thread set owner = null, pending = 0 where lane = :lane", lane=lane)
+    return None
 
 
 async def settle(tx: Transaction, entry: Entry, outcome: Again | Settled, *, now: float) -> Entry | None:
@@ -150,11 +175,13 @@ async def settle(tx: Transaction, entry: Entry, outcome: Again | Settled, *, now
     await hold(tx, entry)
     if isinstance(outcome, Settled):
         await tx.run(
-            "update inbox set state = :state, error = :error where id = :id",
+            "update inbox set state = case when :state = 'done' then ends else :state end,"
+            " error = coalesce(:error, error) where id = :id",
             state=outcome.state, error=outcome.error, id=entry.id,
         )  # fmt: skip
         await tx.run(
-            "update outbox set state = 'refused' where inbox = :id and state in ('waiting', 'sending')", id=entry.id
+            "update outbox set state = 'refused' where inbox = :id and state in ('waiting', 'sending', 'doubtful')",
+            id=entry.id,
         )
         return await head(tx, entry.lane, entry.fence)
     await tx.run(
@@ -162,8 +189,10 @@ async def settle(tx: Transaction, entry: Entry, outcome: Again | Settled, *, now
         " failed_at = case when :one = 1 then coalesce(failed_at, :now) else failed_at end where id = :id",
         one=int(outcome.counts), error=outcome.error, now=now, id=entry.id,
     )  # fmt: skip
-    if outcome.sure:
-        await tx.run("update outbox set state = 'waiting' where inbox = :id and state = 'sending'", id=entry.id)
+    await tx.run(
+        "update outbox set state = :state where inbox = :id and state = 'sending'",
+        state="waiting" if outcome.sure else "doubtful", id=entry.id,
+    )  # fmt: skip
     await tx.run(
         "update thread set owner = null, ready_at = :ready where lane = :lane",
         ready=now + min(outcome.delay_s, MAX_DELAY_S), lane=entry.lane,
@@ -193,9 +222,12 @@ async def next_ready(tx: Transaction, surface: str) -> float | None:
 
 async def counts(tx: Transaction) -> dict[str, dict[str, Any]]:
     """For each surface: how many events are open and parked, and since when the oldest open one waits."""
-    rows = await tx.rows(
-        "select surface, sum(state <> 'parked') as open, sum(state = 'parked') as parked,"
-        " min(case when state <> 'parked' then received_at end) as oldest"
-        " from inbox where state in ('waiting', 'answered', 'parked') group by surface"
+    waiting = await tx.rows(
+        "select surface, count(*) as open, min(received_at) as oldest from inbox"
+        " where state in ('waiting', 'answered') group by surface"
     )
-    return {row["surface"]: {key: row[key] for key in ("open", "parked", "oldest")} for row in rows}
+    parked = await tx.rows("select surface, count(*) as parked from inbox where state = 'parked' group by surface")
+    found: dict[str, dict[str, Any]] = {}
+    for row in (*waiting, *parked):
+        found.setdefault(row["surface"], {"open": 0, "oldest": None, "parked": 0}).update(row)
+    return found

@@ -4,14 +4,18 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from surfacehost.jsontext import dump
 from surfacehost.store.transaction import Transaction
+
+LAST = "\U0010ffff"
+"""Sorts behind whatever follows a prefix; a range has an index, a pattern has none."""
 
 
 async def read(tx: Transaction, surface: str, prefix: str = "") -> dict[str, Any]:
     """Every note of *surface* whose key starts with *prefix*."""
     rows = await tx.rows(
-        "select key, value from note where surface = :surface and substr(key, 1, :length) = :prefix order by key",
-        surface=surface, prefix=prefix, length=len(prefix),
+        "select key, value from note where surface = :surface and key >= :prefix and key < :behind order by key",
+        surface=surface, prefix=prefix, behind=prefix + LAST,
     )  # fmt: skip
     return {row["key"]: json.loads(row["value"]) for row in rows}
 
@@ -31,5 +35,5 @@ async def write(tx: Transaction, surface: str, values: Mapping[str, Any]) -> Non
         await tx.run(
             "insert into note (surface, key, value) values (:surface, :key, :value)"
             " on conflict (surface, key) do update set value = excluded.value",
-            surface=surface, key=key, value=json.dumps(value, ensure_ascii=False, separators=(",", ":")),
+            surface=surface, key=key, value=dump(value),
         )  # fmt: skip

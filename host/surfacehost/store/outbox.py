@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from surfacehost.events import Reply, ReplyKind
+from surfacehost.jsontext import dump
 from surfacehost.store.inbox import Entry, hold
 from surfacehost.store.transaction import Transaction
 
@@ -26,55 +27,70 @@ async def answer(
     *,
     generation: int | None = None,
     interrupts: Sequence[dict[str, Any]] | None = None,
-    error: str | None = None,
 ) -> None:
     """Write down the whole answer to *entry* at once, and what it changes about the thread. Raises Fenced.
 
     From here on a restart sends what is open and asks nobody again. Parts that are already there stay as they are.
     """
     await hold(tx, entry)
-    await tx.run("update inbox set state = 'answered', error = :error where id = :id", error=error, id=entry.id)
+    await tx.run("update inbox set state = 'answered' where id = :id", id=entry.id)
+    await _insert(tx, entry, parts)
+    await tx.run(
+        "update thread set generation = coalesce(:generation, generation),"
+        " interrupts = coalesce(:interrupts, interrupts) where lane = rtrim(:lane, '#')",
+        generation=generation, lane=entry.lane, interrupts=None if interrupts is None else dump(list(interrupts)),
+    )  # fmt: skip
+
+
+async def explain(tx: Transaction, entry: Entry, parts: Sequence[Part], *, ends: str, error: str) -> None:
+    """Write down that *parts* are said in place of an answer, and how the event ends after that. Raises Fenced.
+
+    What is still open of an answer is given up in the same transaction: the person gets one or the other.
+    """
+    await hold(tx, entry)
+    await tx.run(
+        "update inbox set state = 'answered', ends = :ends, error = :error where id = :id",
+        ends=ends, error=error, id=entry.id,
+    )  # fmt: skip
+    await tx.run(
+        "update outbox set state = 'refused' where inbox = :id and state in ('waiting', 'sending', 'doubtful')",
+        id=entry.id,
+    )
+    await _insert(tx, entry, parts)
+
+
+async def _insert(tx: Transaction, entry: Entry, parts: Sequence[Part]) -> None:
     for part in parts:
         await tx.run(
             "insert into outbox (inbox, surface, reply, kind, body, state)"
             " values (:inbox, :surface, :reply, :kind, :body, 'waiting') on conflict (surface, reply) do nothing",
             inbox=entry.id, surface=entry.event.surface, reply=part.id, kind=part.kind,
-            body=json.dumps(part.body, ensure_ascii=False, separators=(",", ":")),
+            body=dump(part.body),
         )  # fmt: skip
-    await tx.run(
-        "update thread set generation = coalesce(:generation, generation),"
-        " interrupts = coalesce(:interrupts, interrupts) where lane = rtrim(:lane, '#')",
-        generation=generation, lane=entry.lane,
-        interrupts=None if interrupts is None else json.dumps(list(interrupts)),
-    )  # fmt: skip
 
 
 async def send_next(tx: Transaction, entry: Entry, sent: str | None = None) -> Reply | None:
     """Mark the reply *sent* as sent, and the next open one of *entry* as being sent; None: nothing is left.
 
-    A reply that was already being sent is ``repeated``: an earlier attempt ended without our hearing how.
-    Raises Fenced.
+    A reply whose earlier attempt ended without our hearing how is ``repeated``, for good. Raises Fenced.
     """
     await hold(tx, entry)
-    await tx.run("update outbox set state = 'sent' where inbox = :inbox and reply = :reply", inbox=entry.id, reply=sent)
+    if sent is not None:
+        await tx.run(
+            "update outbox set state = 'sent' where inbox = :inbox and reply = :reply", inbox=entry.id, reply=sent
+        )
     found = await tx.rows(
-        "select id, reply, kind, body, state from outbox where inbox = :inbox and state in ('waiting', 'sending')"
-        " order by id limit 1",
+        "select id, reply, kind, body, state from outbox where inbox = :inbox"
+        " and state in ('waiting', 'sending', 'doubtful') order by id limit 1",
         inbox=entry.id,
     )
     if not found:
         return None
     row = found[0]
-    await tx.run("update outbox set state = 'sending' where id = :id", id=row["id"])
-    return Reply(
-        id=row["reply"], event=entry.event, kind=row["kind"], body=json.loads(row["body"]),
-        repeated=row["state"] == "sending",
-    )  # fmt: skip
-
-
-async def refuse_open(tx: Transaction, entry: Entry) -> None:
-    """Give up what is open of *entry*: something else is said instead. Raises Fenced."""
-    await hold(tx, entry)
+    is_repeated = row["state"] != "waiting"
     await tx.run(
-        "update outbox set state = 'refused' where inbox = :id and state in ('waiting', 'sending')", id=entry.id
+        "update outbox set state = :state where id = :id", state="doubtful" if is_repeated else "sending", id=row["id"]
     )
+    return Reply(
+        id=row["reply"], event=entry.event, kind=row["kind"], body=json.loads(row["body"]), repeated=is_repeated
+    )  # fmt: skip

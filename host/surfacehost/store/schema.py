@@ -32,8 +32,9 @@ create table inbox (
     surface text not null,
     event_id text not null,
     lane text not null,
-    body text not null,
+    body text not null,              -- JSON; empty where nobody will ask for it
     state text not null,             -- waiting | answered | done | ignored | refused | parked
+    ends text not null default 'done', -- the state it will have once its answer has been sent
     attempts integer not null default 0,
     received_at double precision not null,
     failed_at double precision,      -- the first failed attempt
@@ -47,13 +48,13 @@ create table outbox (
     reply text not null,             -- the reply's id: its idempotency key
     kind text not null,
     body text not null,              -- JSON, frozen: a repeat says the same to the letter
-    state text not null,             -- waiting | sending | sent | refused
+    state text not null,             -- waiting | sending | doubtful | sent | refused
     unique (surface, reply)
 );
 create index thread_ready on thread (surface, ready_at) where pending = 1 and owner is null;
 create index inbox_open on inbox (lane, id) where state in ('waiting', 'answered');
 create index inbox_parked on inbox (surface, id) where state = 'parked';
-create index outbox_open on outbox (inbox, id) where state in ('waiting', 'sending');
+create index outbox_of on outbox (inbox, id);
 create table meta (key text primary key, value text not null);
 """
 
