@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import pytest_asyncio
 
@@ -16,8 +16,12 @@ from surfacehost_devkit.hostprocess import HostProcess
 from surfacehost_devkit.matrixperson import MatrixPerson
 
 T = TypeVar("T")
-NUMBERS = count()
 PASSWORD = "correct-horse-battery"
+
+
+def unique(name: str) -> str:
+    """A user name that nobody on a shared homeserver has."""
+    return f"{name}-{uuid4().hex[:8]}"
 
 
 class Scene:
@@ -26,7 +30,7 @@ class Scene:
     def __init__(self, folder: Path, homeserver: Homeserver, api: BotApi) -> None:
         self.homeserver = homeserver
         self.api = api
-        self.bot = homeserver.register(f"agent{next(NUMBERS)}", PASSWORD)
+        self.bot = homeserver.register(unique("agent"), PASSWORD)
         self.telegram_bot = api.world.bot("agent_bot")
         self.ann: TelegramAccount = api.world.person("Ann")
         self.host = HostProcess(folder / "host", self.settings())
@@ -106,7 +110,7 @@ async def scene(tmp_path: Path, homeserver: Homeserver) -> AsyncIterator[Scene]:
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(BotApi.serve())
         scene = Scene(tmp_path, homeserver, api)
-        account = homeserver.register(f"alice{next(NUMBERS)}", PASSWORD)
+        account = homeserver.register(unique("alice"), PASSWORD)
         scene.alice = await stack.enter_async_context(MatrixPerson(homeserver.url, account))
         stack.callback(scene.host.close)
         yield scene
@@ -134,4 +138,4 @@ async def own_homeserver(tmp_path: Path, synapse_cache: Path) -> AsyncIterator[H
 
 def account(server: Homeserver, name: str) -> Account:
     """A new user of *server*."""
-    return server.register(f"{name}{next(NUMBERS)}", PASSWORD)
+    return server.register(unique(name), PASSWORD)

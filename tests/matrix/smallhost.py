@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from itertools import count
 from pathlib import Path
 from typing import Any, Self
+from uuid import uuid4
 
 from surfacehost import Event, Home, Invite, Message, NotReady, Reply
 from surfacehost_devkit.fakes import FakeClient, FakeMemory, FakePut
@@ -13,7 +13,6 @@ from surfacehost_devkit.matrixperson import MatrixPerson
 from surfacehost_matrix import MatrixSettings, MatrixSurface
 
 PASSWORD = "correct-horse"
-NUMBERS = count()
 
 
 class SlowClient(FakeClient):
@@ -156,7 +155,7 @@ def settings_of(homeserver: Homeserver, account: Account, **more: object) -> Mat
 
 
 def register(homeserver: Homeserver, name: str) -> Account:
-    return homeserver.register(f"{name}{next(NUMBERS)}", PASSWORD)
+    return homeserver.register(f"{name}-{uuid4().hex[:8]}", PASSWORD)
 
 
 async def direct_chat(person: MatrixPerson, bot: Account, *, room_version: str | None = None) -> str:

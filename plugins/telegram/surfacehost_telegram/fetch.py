@@ -69,7 +69,8 @@ class Fetch:
             raise NotReady(str(error), retry_after=error.seconds) from error
         except TelegramError as error:
             raise NotReady(f"Telegram can't be reached: {error}") from error
-        self._conflicts = 0
+        if patience_s:  # one that does not wait is in nobody's way, and proves nothing
+            self._conflicts = 0
         return updates
 
     async def _conflict(self, error: Conflict) -> NotReady:
