@@ -69,7 +69,7 @@ class Fetch:
             raise NotReady(str(error), retry_after=error.seconds) from error
         except TelegramError as error:
             raise NotReady(f"Telegram can't be reached: {error}") from error
-        if patience_s:  # one that does not wait is in nobody's way, and proves nothing
+        if updates or patience_s:  # an empty answer that did not wait was in nobody's way, and proves nothing
             self._conflicts = 0
         return updates
 
