@@ -2,7 +2,7 @@
 
 PYTHON   ?= $(shell command -v python3.11 || command -v python3)
 BIN      := .venv/bin
-SOURCES  := host plugins render agent devkit examples tests bench tools
+SOURCES  := host plugins render agent devkit examples tests bench
 MANIFESTS := constraints.txt pyproject.toml $(wildcard */pyproject.toml plugins/*/pyproject.toml examples/*/pyproject.toml)
 
 .PHONY: help run test check format bench fuzz constraints clean
