@@ -10,7 +10,8 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from surfacehost import pages
-from surfacehost.agent.client import AgentAddress, AgentSessionClient
+from surfacehost.agent.client import AgentSessionClient
+from surfacehost.agent.sockets import AgentAddress
 from surfacehost.client import RealPlatformClient, Tenant
 from surfacehost.conversation import Conversation
 from surfacehost.dispatch import Dispatch, Patience
@@ -138,7 +139,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(SqliteDatabase(settings.database))
         agent = AgentSessionClient(await _agent_address(settings, stack))
-        stack.push_async_callback(agent.close)
+        stack.push_async_callback(agent.sockets.close)
         parts = _Building(settings, database, agent)
         made = [(table, surface) for table in settings.surfaces.values() if (surface := parts.add(table))]
         parts.add_extensions(EntryPoints())
@@ -186,7 +187,7 @@ async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
 async def _look_after(agent: AgentSessionClient) -> None:
     while True:
         await agent.probe()
-        await agent.close_idle()
+        await agent.sockets.close_idle()
         await asyncio.sleep(AGENT_LOOK_S if not agent.trouble else 1)
 
 

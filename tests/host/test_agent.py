@@ -18,7 +18,8 @@ from websockets.http11 import Request, Response
 from platform_agent import AgentServer
 from surfacehost.agent import wire
 from surfacehost.agent.breaker import Breaker
-from surfacehost.agent.client import AgentAddress, AgentSessionClient
+from surfacehost.agent.client import AgentSessionClient
+from surfacehost.agent.sockets import AgentAddress
 from surfacehost.errors import Kind, NotReady, PlatformError
 from surfacehost.jsontext import whole
 from surfacehost.surface import trust
@@ -41,7 +42,7 @@ async def client(url: str, **patience: Any) -> AsyncIterator[AgentSessionClient]
     try:
         yield made
     finally:
-        await made.close()
+        await made.sockets.close()
 
 
 def turn(text: str = "hi", run_id: str = "r1", **fields: Any) -> wire.Turn:
@@ -129,7 +130,7 @@ async def test_what_nobody_asked_for_is_not_the_next_answer() -> None:
 
     async with agent(talk) as url, client(url) as session:
         assert await ask(session, turn("one")) == "answer to one"
-        connection = session._sessions[THREAD].connection
+        connection = session.sockets._sessions[THREAD].connection
         assert connection is not None
         await (await connection.ping())  # by its answer the second frame has arrived as well
         assert await ask(session, turn("two", "r2")) == "answer to two"
@@ -329,9 +330,9 @@ async def test_sockets_are_bounded_and_idle_ones_closed() -> None:
         threads = [f"1/toy/p{number}/c/~" for number in range(12)]
         answers = await asyncio.gather(*(ask(session, turn(thread, thread), thread) for thread in threads))
         assert answers == [f"echo: {thread}" for thread in threads]
-        assert sum(one.connection is not None for one in session._sessions.values()) <= 3
-        await session.close_idle()
-        assert session._sessions == {}
+        assert sum(one.connection is not None for one in session.sockets._sessions.values()) <= 3
+        await session.sockets.close_idle()
+        assert session.sockets._sessions == {}
 
 
 async def test_a_private_authority_is_trusted_besides_the_systems(tmp_path: Path) -> None:

@@ -1,31 +1,22 @@
-"""Sessions with the agent: one WebSocket per active thread, opened when it is needed and closed when it is idle."""
+"""Asking the agent: one run at a time in a thread, under every clock, and never twice once it has begun."""
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
-import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass, field
-from typing import Literal
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import stamina
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
-from websockets.typing import Subprotocol
 
 from surfacehost.agent import failures, wire
 from surfacehost.agent.breaker import Breaker
+from surfacehost.agent.sockets import AgentAddress, Session, Sockets
 from surfacehost.errors import Kind, NotReady, PlatformError
 
-MAX_FRAME_BYTES = 2**20
 ABORT_GRACE_S = 5.0
 """How long the agent has to say that it stopped; then the connection is closed."""
-
-CLOSE_S = 1.0
-"""How long the agent may take to agree that a connection is closed."""
 
 HEARD_LATELY_S = 10.0
 """An agent that was heard within this time need not be probed."""
@@ -36,53 +27,18 @@ PROBE_THREAD = "1/probe/~/~/~"
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentAddress:
-    """Where the agent is and how patient we are with it; times in seconds."""
-
-    url: str = field(repr=False)
-    token: str | None = field(default=None, repr=False)
-    tls: ssl.SSLContext | None = field(default=None, repr=False)
-    dialect: Literal["auto", "text"] = "auto"
-    connect_timeout_s: float = 5.0
-    first_event_timeout_s: float = 15.0
-    silence_timeout_s: float = 120.0
-    run_timeout_s: float = 1800.0
-    idle_close_s: float = 300.0
-    max_connections: int = 200
-
-
-@dataclass(slots=True, eq=False)
-class _Session:
-    thread_id: str
-    connection: ClientConnection | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    run_id: str | None = None
-    was_aborted: bool = False
-    used_at: float = 0.0
-
-    def raise_if_aborted(self, partial: str = "") -> None:
-        """Raises PlatformError ``cancelled`` when a person has stopped the run, whatever else went wrong with it."""
-        if self.was_aborted:
-            raise PlatformError(Kind.CANCELLED, "stopped", partial=partial)
-
-
 class AgentSessionClient:
     """Asks the agent; everything that goes wrong comes out as PlatformError."""
 
     def __init__(self, address: AgentAddress) -> None:
         self._address = address
-        self._sessions: dict[str, _Session] = {}
-        self._places = address.max_connections
-        self._freed = asyncio.Event()
         self._breaker = Breaker()
-        self._unreachable = ""
-        self._heard_at = float("-inf")
+        self.sockets = Sockets(address)
 
     @property
     def trouble(self) -> str:
         """Why it can't be asked, in one line; empty when it can."""
-        return self._unreachable or (self._breaker.reason if self._breaker.is_open else "")
+        return self.sockets.unreachable or (self._breaker.reason if self._breaker.is_open else "")
 
     async def run(self, thread_id: str, turn: wire.Turn) -> AsyncGenerator[wire.AgentEvent, None]:
         """Ask *turn* in *thread_id*; what the agent says, up to ``Finished`` or ``WholeText``.
@@ -90,7 +46,7 @@ class AgentSessionClient:
         Raises PlatformError, and NotReady while another run is on in the thread. Before the agent has begun a failed
         connection is tried again; after that, never.
         """
-        session = self._sessions.setdefault(thread_id, _Session(thread_id))
+        session = self.sockets.session(thread_id)
         async with session.lock:
             session.run_id, session.was_aborted = turn.run_id, False
             deadline = time.monotonic() + self._address.run_timeout_s
@@ -105,14 +61,13 @@ class AgentSessionClient:
                     await self._tell_to_stop(session)
                 raise
             finally:
-                session.run_id, session.used_at = None, time.monotonic()
-                self._freed.set()
+                self.sockets.rest(session)
                 if not is_whole:  # whatever is still to come must not be taken for the next answer
-                    await self._drop(session)
+                    await self.sockets.drop(session)
 
     async def abort(self, thread_id: str) -> bool:
         """Stop the run of *thread_id*; False where none is on. The run itself then ends as ``cancelled``."""
-        session = self._sessions.get(thread_id)
+        session = self.sockets.known(thread_id)
         if session is None or session.run_id is None:
             return False
         session.was_aborted = True
@@ -120,7 +75,7 @@ class AgentSessionClient:
         await self._tell_to_stop(session)
         return True
 
-    async def _tell_to_stop(self, session: _Session) -> None:
+    async def _tell_to_stop(self, session: Session) -> None:
         if self._address.dialect == "text":  # it would take the frame for something a person said
             self._cut(session, session.run_id)
         elif session.connection is not None and session.run_id is not None:
@@ -132,10 +87,10 @@ class AgentSessionClient:
 
         A handshake says nothing about answers: it ends the caution after failed connections, not after failed runs.
         """
-        if time.monotonic() - self._heard_at < HEARD_LATELY_S and not self.trouble:
+        if time.monotonic() - self.sockets.heard_at < HEARD_LATELY_S and not self.trouble:
             return
         try:
-            connection = await self._connect(PROBE_THREAD)
+            connection = await self.sockets.connect(PROBE_THREAD)
         except PlatformError as error:
             log.debug("the agent can't be reached: %s", error)
             return
@@ -143,18 +98,7 @@ class AgentSessionClient:
             self._breaker.close()
         await connection.close()
 
-    async def close_idle(self) -> None:
-        """Close the sockets of threads in which nothing was said for a while."""
-        now = time.monotonic()
-        idle_s = self._address.idle_close_s
-        idle = [one for one in self._sessions.values() if one.run_id is None and now - one.used_at > idle_s]
-        await asyncio.gather(*map(self._forget, idle))
-
-    async def close(self) -> None:
-        """Close every socket."""
-        await asyncio.gather(*map(self._forget, list(self._sessions.values())))
-
-    async def _begin(self, session: _Session, turn: wire.Turn) -> wire.AgentEvent:
+    async def _begin(self, session: Session, turn: wire.Turn) -> wire.AgentEvent:
         """Connect, ask, and wait for the first sign that the agent has begun; the part that may be repeated."""
         async for attempt in stamina.retry_context(on=_pause_before_retry, attempts=3, timeout=30, wait_initial=0.3):
             with attempt:
@@ -162,8 +106,8 @@ class AgentSessionClient:
                     return await self._ask(session, turn)
         raise AssertionError("stamina gives up by raising")
 
-    async def _ask(self, session: _Session, turn: wire.Turn) -> wire.AgentEvent:
-        connection = await self._connected(session)
+    async def _ask(self, session: Session, turn: wire.Turn) -> wire.AgentEvent:
+        connection = await self.sockets.connected(session)
         session.raise_if_aborted()
         try:
             await _discard_leftovers(connection)
@@ -173,17 +117,17 @@ class AgentSessionClient:
             failure = failures.of_run(error, has_started=False, partial="")
             if failure.kind is Kind.TIMEOUT:
                 await self._tell_to_stop(session)
-            await self._drop(session)
+            await self.sockets.drop(session)
             session.raise_if_aborted()
             raise failure from error
-        self._heard_at = time.monotonic()
+        self.sockets.heard_at = time.monotonic()
         if isinstance(event, wire.Failed):
             raise event.error
         if isinstance(event, wire.Busy):
             raise NotReady("the agent is busy in this thread")
         return event
 
-    async def _first_event(self, session: _Session, turn: wire.Turn) -> wire.AgentEvent:
+    async def _first_event(self, session: Session, turn: wire.Turn) -> wire.AgentEvent:
         """The first thing said about *turn*: what belongs to another run is passed over."""
         patience_s = self._first_patience(session)
         deadline = time.monotonic() + patience_s
@@ -195,13 +139,13 @@ class AgentSessionClient:
             elif event != wire.Activity():
                 return event
 
-    def _first_patience(self, session: _Session) -> float:
+    def _first_patience(self, session: Session) -> float:
         """How long to wait for the first word. An agent that just sends text says nothing before it is done."""
         speaks_events = session.connection is not None and session.connection.subprotocol == wire.SUBPROTOCOL
         return self._address.first_event_timeout_s if speaks_events else self._address.silence_timeout_s
 
     async def _follow(
-        self, session: _Session, event: wire.AgentEvent, deadline: float
+        self, session: Session, event: wire.AgentEvent, deadline: float
     ) -> AsyncIterator[wire.AgentEvent]:
         """*event* and what comes after it, up to the end of the run."""
         partial, has_begun = "", isinstance(event, wire.RunStarted)
@@ -221,14 +165,14 @@ class AgentSessionClient:
                 session.raise_if_aborted(partial)
                 raise failures.of_run(error, has_started=True, partial=partial) from error
 
-    async def _next_event(self, session: _Session, deadline: float) -> wire.AgentEvent:
+    async def _next_event(self, session: Session, deadline: float) -> wire.AgentEvent:
         """What comes next in a run that must be done by *deadline*, on the monotonic clock."""
         silence_s, left_s = self._address.silence_timeout_s, deadline - time.monotonic()
         if left_s < silence_s:
             return await self._receive(session, left_s, f"was not done after {self._address.run_timeout_s:g} s")
         return await self._receive(session, silence_s, f"said nothing for {silence_s:g} s")
 
-    async def _receive(self, session: _Session, patience_s: float, complaint: str) -> wire.AgentEvent:
+    async def _receive(self, session: Session, patience_s: float, complaint: str) -> wire.AgentEvent:
         """The next thing the agent says; what means nothing to us shows at least that it is at work.
 
         The limit stands here and not around the run: a timeout that spans a ``yield`` would end whoever listens.
@@ -241,70 +185,10 @@ class AgentSessionClient:
             raise PlatformError(Kind.TIMEOUT, f"the agent {complaint}") from error
         return wire.parse(frame, session.thread_id) or wire.Activity()
 
-    async def _connected(self, session: _Session) -> ClientConnection:
-        if session.connection is not None and session.connection.close_code is None:
-            return session.connection
-        await self._drop(session)
-        await self._make_place()
-        try:
-            session.connection = await self._connect(session.thread_id)
-        except BaseException:
-            self._give_place_back()
-            raise
-        return session.connection
-
-    async def _make_place(self) -> None:
-        """Stay below the cap: close what has been idle longest, or wait until someone is done."""
-        while self._places == 0:
-            idle = [one for one in self._sessions.values() if one.connection is not None and one.run_id is None]
-            if idle:
-                await self._forget(min(idle, key=lambda session: session.used_at))
-            else:
-                self._freed.clear()
-                await self._freed.wait()
-        self._places -= 1
-
-    def _give_place_back(self) -> None:
-        self._places += 1
-        self._freed.set()
-
-    async def _connect(self, thread_id: str) -> ClientConnection:
-        address = self._address
-        is_local = _is_loopback(address.url)
-        try:
-            connection = await connect(
-                _with_thread(address.url, thread_id),
-                subprotocols=[Subprotocol(wire.SUBPROTOCOL)],
-                additional_headers={"Authorization": f"Bearer {address.token}"} if address.token else None,
-                open_timeout=address.connect_timeout_s,
-                close_timeout=CLOSE_S,
-                max_size=MAX_FRAME_BYTES,
-                ssl=address.tls if address.url.startswith("wss:") else None,
-                compression=None if is_local else "deflate",
-                proxy=None if is_local else True,
-            )
-        except Exception as error:
-            failure = failures.of_handshake(error, _without_secrets(address.url))
-            self._unreachable = str(failure)
-            raise failure from error
-        self._unreachable, self._heard_at = "", time.monotonic()
-        return connection
-
-    def _cut(self, session: _Session, run_id: str | None) -> None:
+    def _cut(self, session: Session, run_id: str | None) -> None:
         """The agent did not stop when told: end the connection under the run."""
         if session.run_id == run_id and session.connection is not None:
             session.connection.transport.abort()
-
-    async def _forget(self, session: _Session) -> None:
-        await self._drop(session)
-        if not session.lock.locked():
-            self._sessions.pop(session.thread_id, None)
-
-    async def _drop(self, session: _Session) -> None:
-        connection, session.connection = session.connection, None
-        if connection is not None:
-            self._give_place_back()
-            await connection.close()
 
 
 async def _discard_leftovers(connection: ClientConnection) -> None:
@@ -321,23 +205,3 @@ def _pause_before_retry(error: Exception) -> bool | float:
     if not isinstance(error, PlatformError) or not error.is_repeatable:
         return False
     return True if error.retry_after is None else error.retry_after
-
-
-def _with_thread(url: str, thread_id: str) -> str:
-    parts = urlsplit(url)
-    query = "&".join(filter(None, [parts.query, urlencode({"thread_id": thread_id})]))
-    return urlunsplit(parts._replace(query=query))
-
-
-def _without_secrets(url: str) -> str:
-    """*url* as it may be shown: without user, password and query."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
