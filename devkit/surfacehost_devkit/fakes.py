@@ -1,6 +1,6 @@
 """The host's side of the plugin contract, in memory: what a surface's own tests run against.
 
-They keep the promises of the real ones (``tests/contract`` runs the same suite over both) and remember everything.
+They keep the promises of the real ones (``tests/host/test_fakes.py`` runs one suite over both) and remember all.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
