@@ -59,3 +59,10 @@ def test_the_project_names_no_package_registry() -> None:
     mine = [path for path in files if not {".venv", ".cache", ".git", "artefacts"} & set(path.relative_to(ROOT).parts)]
     assert len(mine) > 100
     assert [path for path in mine if any(host in path.read_text(errors="ignore") for host in hosts)] == []
+
+
+def test_the_runbook_says_the_same_in_both_languages() -> None:
+    english, russian = ((ROOT / f"docs/runbook{suffix}.md").read_text() for suffix in ("", ".ru"))
+    for mark in (r"^## ", r"^\| ", r"^- ", r"^\d\. "):
+        assert len(re.findall(mark, english, re.MULTILINE)) == len(re.findall(mark, russian, re.MULTILINE))
+    assert re.findall(r"`/[\w./]+`", english) == re.findall(r"`/[\w./]+`", russian)
