@@ -11,6 +11,7 @@ from surfacehost_devkit.demo.board import MESSAGES, Board
 from surfacehost_devkit.demo.failure import DemoFailed
 from surfacehost_devkit.demo.progress import Progress
 from surfacehost_devkit.demo.ways import KEPT, WayBook
+from surfacehost_devkit.ports import free_port
 
 
 async def test_a_page_gets_everything_once_and_then_what_changes() -> None:
@@ -73,7 +74,7 @@ def test_only_the_latest_ways_are_kept() -> None:
 def test_the_next_port_is_taken_when_none_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
-        free = ports.free_port()
+        free = free_port()
         monkeypatch.setattr(ports, "USUAL", [number, free])
         with ports.page_socket(None) as listener:
             assert listener.getsockname() == ("127.0.0.1", free)

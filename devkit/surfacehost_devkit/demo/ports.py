@@ -1,12 +1,10 @@
-"""Ports on the loopback interface."""
+"""Where the page is found."""
 
-import contextlib
-import random
 import socket
 
 from surfacehost_devkit.demo.failure import DemoFailed
+from surfacehost_devkit.ports import HOST
 
-HOST = "127.0.0.1"
 USUAL = range(8765, 8785)
 """Where the page is looked for: the first that is free, when no port was asked for."""
 
@@ -24,15 +22,3 @@ def page_socket(asked: int | None) -> socket.socket:
     if asked is None:
         return socket.create_server((HOST, 0))
     raise DemoFailed(f"port {asked} can't be had: {taken.strerror}; --port 0 takes a free one") from taken
-
-
-def free_port() -> int:
-    """A port that stays free while its server is down: it lies below those that the system hands out by itself."""
-    for port in random.sample(range(18_000, 30_000), 100):
-        with socket.socket() as probe:
-            # As servers do it: connections that were closed a moment ago don't count.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind((HOST, port))
-                return port
-    raise DemoFailed("no free port between 18000 and 30000")

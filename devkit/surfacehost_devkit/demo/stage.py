@@ -18,7 +18,6 @@ from surfacehost_devkit.demo.on_matrix import OnMatrix
 from surfacehost_devkit.demo.on_telegram import OnTelegram
 from surfacehost_devkit.demo.on_web import OnWeb
 from surfacehost_devkit.demo.people import Person
-from surfacehost_devkit.demo.ports import free_port
 from surfacehost_devkit.demo.progress import Progress, Step
 from surfacehost_devkit.demo.serve import serving
 from surfacehost_devkit.demo.settings import SPACE, Accounts, write_settings
@@ -34,6 +33,7 @@ from surfacehost_devkit.homeserver import (
     install_async,
 )
 from surfacehost_devkit.matrixperson import MatrixError, MatrixPerson
+from surfacehost_devkit.ports import free_port
 
 GREETED_S = 30.0
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import random
-import socket
 import ssl
 import threading
 from collections import deque
@@ -12,6 +10,8 @@ from types import TracebackType
 from typing import Self
 
 import httpx
+
+from surfacehost_devkit.ports import free_port
 
 from .admin import Account, AdminApi
 from .certificates import make_certificates
@@ -46,7 +46,7 @@ class Homeserver:
         configured. With ``tls`` the server has a certificate of its own authority, see ``ca_file``.
         """
         self.data_dir = data_dir.absolute()
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self.server_name = server_name
         self._synapse = synapse
@@ -215,22 +215,3 @@ class Homeserver:
             return "(no log)"
         with self.log_file.open(errors="replace") as log:
             return "".join(deque(log, maxlen=15))
-
-
-def _free_port() -> int:
-    """A port below those that the system hands out by itself, so that it stays free while the server is down."""
-    for port in random.sample(range(18_000, 30_000), 100):
-        if _is_free(port):
-            return port
-    raise HomeserverError("no free port between 18000 and 30000")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # As servers do it: connections that were closed a moment ago don't count.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
