@@ -11,7 +11,7 @@ from typing import Self
 
 import httpx
 
-from surfacehost_devkit.ports import free_port
+from surfacehost_devkit.ports import free_port, is_free
 
 from .admin import Account, AdminApi
 from .certificates import make_certificates
@@ -79,7 +79,7 @@ class Homeserver:
         if self.running:
             raise HomeserverError(f"{self.url} runs already")
         # Otherwise another server on this port would answer for the one that could not start.
-        if not _is_free(self.port):
+        if not is_free(self.port):
             raise HomeserverError(f"port {self.port} on 127.0.0.1 is taken by another program")
         config = self._write_config()
         command = [str(self._synapse), "-I", "-m", "synapse.app.homeserver", "-c", str(config)]
