@@ -12,7 +12,8 @@ from . import Homeserver, HomeserverError, InstallError, cache_folder, install
 def main() -> int:
     """Install Synapse when it is missing, start it, and serve until SIGINT or SIGTERM."""
     options = _options()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT by name: a shell starts its background jobs without it
+        signal.signal(number, _interrupt)
     try:
         synapse = install(Path(options.python), options.cache, progress=_say)
         if options.install:
