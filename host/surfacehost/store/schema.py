@@ -2,7 +2,7 @@
 
 from surfacehost.store.transaction import StoreRefused, Transaction
 
-VERSION = 1
+VERSION = 2
 
 TABLES = """
 create table surface (               -- one row per surface instance: who listens, and how far it is
@@ -36,6 +36,8 @@ create table inbox (
     state text not null,             -- waiting | answered | done | ignored | refused | parked
     ends text not null default 'done', -- the state it will have once its answer has been sent
     attempts integer not null default 0,
+    retried integer not null default 0, -- how often the operator asked for another try: each is a new run, said anew
+    suspect integer not null default 0, -- 1: known from a restored copy, so it may have been answered already
     received_at double precision not null,
     failed_at double precision,      -- the first failed attempt
     error text,
@@ -54,21 +56,39 @@ create table outbox (
 create index thread_ready on thread (surface, ready_at) where pending = 1 and owner is null;
 create index inbox_open on inbox (lane, id) where state in ('waiting', 'answered');
 create index inbox_parked on inbox (surface, id) where state = 'parked';
+create index inbox_handled on inbox (received_at) where state in ('done', 'ignored', 'refused');
 create index outbox_of on outbox (inbox, id);
 create table meta (key text primary key, value text not null);
 """
 
 
+MIGRATIONS = {
+    1: """
+alter table inbox add column retried integer not null default 0;
+alter table inbox add column suspect integer not null default 0;
+create index inbox_handled on inbox (received_at) where state in ('done', 'ignored', 'refused');
+""",
+}
+"""What makes a database of the version before the next one."""
+
+
 async def migrate(tx: Transaction, *, is_new: bool) -> None:
-    """Bring the database to this version, or refuse one that a newer surfacehost wrote."""
+    """Bring the database to this version, or refuse one that a newer surfacehost wrote. Raises StoreRefused."""
     if is_new:
-        for statement in TABLES.split(";\n"):
-            if statement.strip():
-                await tx.run(statement)
+        await _run_all(tx, TABLES)
         await tx.run("insert into meta (key, value) values ('version', :version)", version=str(VERSION))
         return
     found = int((await tx.rows("select value from meta where key = 'version'"))[0]["value"])
-    if found != VERSION:
+    if found > VERSION:
         raise StoreRefused(
             f"the database has version {found}, this surfacehost works with {VERSION}: use the version that wrote it"
         )
+    for version in range(found, VERSION):
+        await _run_all(tx, MIGRATIONS[version])
+    await tx.run("update meta set value = :version where key = 'version'", version=str(VERSION))
+
+
+async def _run_all(tx: Transaction, statements: str) -> None:
+    for statement in statements.split(";\n"):
+        if statement.strip():
+            await tx.run(statement)
