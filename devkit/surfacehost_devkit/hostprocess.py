@@ -19,8 +19,12 @@ LOOK_EVERY_S = 0.05
 class HostProcess:
     """One host with its own folder: settings, data and log; start, kill and start again on the same data."""
 
-    def __init__(self, folder: Path, settings: str, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, settings: str, environ: Mapping[str, str] | None = None, *, module: str = "surfacehost"
+    ) -> None:
+        """Prepare *folder*; *module* is what Python is told to run, ours or one that does something to it first."""
         self.folder = folder
+        self._module = module
         self.log = folder / "host.log"
         self._environ = dict(environ or {})
         self._process: subprocess.Popen[bytes] | None = None
@@ -36,7 +40,7 @@ class HostProcess:
     def start(self) -> Self:
         """Start it and wait until it says where it is. Raises AssertionError with its log when it does not."""
         said = self.folder / "stdout.txt"
-        command = [sys.executable, "-m", "surfacehost", "run", "--settings", str(self.folder / "settings.toml")]
+        command = [sys.executable, "-m", self._module, "run", "--settings", str(self.folder / "settings.toml")]
         with said.open("wb") as out, self.log.open("ab") as log:
             environ = os.environ | {"PYTHONUNBUFFERED": "1"} | self._environ
             self._process = subprocess.Popen(command, stdout=out, stderr=log, env=environ)  # noqa: S603 - ourselves
