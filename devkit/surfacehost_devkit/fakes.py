@@ -66,6 +66,7 @@ class FakeClient:
         self.surface = surface
         self.says = says
         self.sent: list[Reply] = []
+        self.notes: dict[str, Any] = {}
 
     async def answer(self, message: Message) -> AsyncIterator[Reply]:
         """What *says* makes of *message*, in parts."""
@@ -82,12 +83,17 @@ class FakeClient:
         async for reply in self._parts(event, "notice", "hello"):
             yield reply
 
+    async def note(self, reply: Reply, value: Any) -> None:  # noqa: ANN401 - JSON
+        """Keep *value* with *reply*, for its next attempt."""
+        self.notes[reply.id] = value
+
     def admits(self, event: Event) -> bool:  # noqa: ARG002 - everyone is welcome
         """Everyone."""
         return True
 
     async def _parts(self, event: Event, kind: Any, text: str) -> AsyncIterator[Reply]:  # noqa: ANN401 - a literal
         for number, body in enumerate(self.surface.compose(text)):
-            reply = Reply(id=f"{event.id}/{number}", event=event, kind=kind, body=body)
+            key = f"{event.id}/{number}"
+            reply = Reply(id=key, event=event, kind=kind, body=body, note=self.notes.get(key))
             yield reply
             self.sent.append(reply)

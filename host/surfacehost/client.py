@@ -113,6 +113,10 @@ class RealPlatformClient:
         """Whether the settings let the person of *event* talk to the bot there."""
         return admission.admits(event, self._tenants[event.surface].behaviour)
 
+    async def note(self, reply: Reply, value: Any) -> None:  # noqa: ANN401 - JSON
+        """Keep *value* with *reply*. Raises NotReady when the database does not take it."""
+        await self._database.tx(outbox.note, self._visit_of(reply.event).entry, reply.id, value)
+
     async def excuse(self, event: Event, error: Exception, ends: str = inbox.DONE) -> None:
         """Write down the sentence that *error* is, in place of any answer, and how *event* ends once it is said."""
         visit = self._visit_of(event)

@@ -75,6 +75,8 @@ class Reply:
     """A final: one part as the surface's own ``compose`` made it. A preview: the Markdown so far."""
     repeated: bool = False
     """Whether an earlier attempt to send it ended without an answer, so that it may already be there."""
+    note: Any = None
+    """What the surface noted about that attempt (``PlatformClient.note``); none: it had not got as far as that."""
 
 
 KINDS: Mapping[str, type[Event]] = {"Message": Message, "Invite": Invite}

@@ -121,6 +121,13 @@ class PlatformClient(Protocol):
     def greet(self, event: Event) -> AsyncIterator[Reply]:
         """A first word in a chat the bot has just come into, with the guarantees of ``answer``."""
 
+    async def note(self, reply: Reply, value: Any) -> None:  # noqa: ANN401 - JSON
+        """Keep *value* with a final *reply* that is about to be sent: ``reply.note`` when it comes again.
+
+        For platforms that can't tell a repeated send from a new one: what is noted last before the call is what there
+        is to go by after a crash. Raises NotReady when it could not be stored; then don't send.
+        """
+
     def admits(self, event: Event) -> bool:
         """Whether the settings let the person of *event* talk to the bot there."""
 

@@ -18,6 +18,19 @@ Client = ExtBot[None]
 TIMEDELTA = pytest.mark.filterwarnings("ignore:.*attribute `retry_after` will be of type `datetime.timedelta`")
 
 
+async def test_half_a_call_was_never_made(api: BotApi, world: World, alice: Account, bot: Bot) -> None:
+    host, _, port = api.url.removeprefix("http://").partition(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST /bot{bot.token}/sendMessage HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    writer.write(f'{head}content-length: 100\r\n\r\n{{"chat_id": {alice.id}, '.encode())
+    await writer.drain()
+    writer.transport.abort()
+    async with httpx.AsyncClient() as after:
+        assert (await after.get(f"{api.url}/bot{bot.token}/getMe")).status_code == 200
+    assert world.replies(alice.id) == []
+    assert api.calls.of("sendMessage") == []
+
+
 @TIMEDELTA
 @pytest.mark.parametrize(
     ("fault", "seen", "exists"),

@@ -42,7 +42,9 @@ class Outbox(FakeClient):
             key = f"{event.id}/{kind}/{number}"
             if key in {reply.id for reply in self.sent}:
                 continue
-            reply = Reply(id=key, event=event, kind=kind, body=body, repeated=key in self.tried)
+            reply = Reply(
+                id=key, event=event, kind=kind, body=body, repeated=key in self.tried, note=self.notes.get(key)
+            )
             self.tried.add(key)
             yield reply
             self.sent.append(reply)
@@ -159,6 +161,8 @@ def texts(api: BotApi, chat: Chat | Account) -> list[str]:
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up on answers early, and hold hardly any message back."""
     monkeypatch.setattr("surfacehost_telegram.bot.ANSWER_S", 0.5)
+    monkeypatch.setattr("surfacehost_telegram.send.GRACE_S", 0.05)
+    monkeypatch.setattr("surfacehost_telegram.readback.NEWS_S", 0.2)
     monkeypatch.setattr(ChatBudget, "RATE", 50)
 
 

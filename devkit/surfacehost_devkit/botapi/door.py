@@ -1,8 +1,9 @@
 """The HTTP side of the bot methods and of file downloads."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -21,8 +22,9 @@ class MethodDoor:
         self._lines = lines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call."""
-        await self._send(await self._answer(Request(scope, receive)), scope, receive, send)
+        """Serve one call. One that breaks off before all of it has come in was never made."""
+        with contextlib.suppress(ClientDisconnect):
+            await self._send(await self._answer(Request(scope, receive)), scope, receive, send)
 
     async def _answer(self, request: Request) -> Answer:
         token, method = request.path_params["token"], request.path_params["method"]

@@ -80,7 +80,7 @@ async def send_next(tx: Transaction, entry: Entry, sent: str | None = None) -> R
             "update outbox set state = 'sent' where inbox = :inbox and reply = :reply", inbox=entry.id, reply=sent
         )
     found = await tx.rows(
-        "select id, reply, kind, body, state from outbox where inbox = :inbox"
+        "select id, reply, kind, body, state, note from outbox where inbox = :inbox"
         " and state in ('waiting', 'sending', 'doubtful') order by id limit 1",
         inbox=entry.id,
     )
@@ -92,5 +92,15 @@ async def send_next(tx: Transaction, entry: Entry, sent: str | None = None) -> R
         "update outbox set state = :state where id = :id", state="doubtful" if is_repeated else "sending", id=row["id"]
     )
     return Reply(
-        id=row["reply"], event=entry.event, kind=row["kind"], body=json.loads(row["body"]), repeated=is_repeated
+        id=row["reply"], event=entry.event, kind=row["kind"], body=json.loads(row["body"]), repeated=is_repeated,
+        note=None if row["note"] is None else json.loads(row["note"]),
+    )  # fmt: skip
+
+
+async def note(tx: Transaction, entry: Entry, reply: str, value: Any) -> None:  # noqa: ANN401 - JSON
+    """Write down what the surface says of the *reply* that it is about to send. Raises Fenced."""
+    await hold(tx, entry)
+    await tx.run(
+        "update outbox set note = :note where inbox = :inbox and reply = :reply",
+        note=dump(value), inbox=entry.id, reply=reply,
     )  # fmt: skip

@@ -51,6 +51,7 @@ create table outbox (
     kind text not null,
     body text not null,              -- JSON, frozen: a repeat says the same to the letter
     state text not null,             -- waiting | sending | doubtful | sent | refused
+    note text,                       -- JSON: what the surface wrote down before it handed the part to its platform
     unique (surface, reply)
 );
 create index thread_ready on thread (surface, ready_at) where pending = 1 and owner is null;
@@ -66,6 +67,8 @@ MIGRATIONS = {
     1: """
 alter table inbox add column retried integer not null default 0;
 alter table inbox add column suspect integer not null default 0;
+alter table outbox add column note text;
+update outbox set note = '{}' where state in ('sending', 'doubtful');
 create index inbox_handled on inbox (received_at) where state in ('done', 'ignored', 'refused');
 """,
 }

@@ -18,6 +18,8 @@ Json = dict[str, Any]
 Priority = Literal["droppable"]
 """What a caller may tell the rate limiter: this call may be left out."""
 
+MOST = 100
+"""Updates in one answer to getUpdates; Telegram's own limit."""
 MAX_CALLS = 8
 """Calls in flight at once; more make httpx's connection pool slower, not faster."""
 
@@ -86,7 +88,7 @@ class Bot(ExtBot[Priority]):
 
         Raw, because ``get_updates`` parses a whole batch at once, and one bad update then stops all others.
         """
-        asked = {"offset": offset, "timeout": timeout_s, "limit": 100, "allowed_updates": json.dumps(ALLOWED_UPDATES)}
+        asked = {"offset": offset, "timeout": timeout_s, "limit": MOST, "allowed_updates": json.dumps(ALLOWED_UPDATES)}
         updates: Any = await self._post("getUpdates", asked, read_timeout=timeout_s + POLL_MARGIN_S)
         if not isinstance(updates, list) or not all(_is_update(update) for update in updates):
             raise Garbled("the answer to getUpdates is no list of updates")

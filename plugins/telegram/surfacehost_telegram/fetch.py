@@ -8,7 +8,7 @@ from telegram import Update, User
 from telegram.error import Conflict, InvalidToken, TelegramError
 
 from surfacehost import Event, NotReady, Put, Refused
-from surfacehost_telegram.bot import Bot, Flooded, Json
+from surfacehost_telegram.bot import MOST, Bot, Flooded, Json
 from surfacehost_telegram.parse import parse
 from surfacehost_telegram.readback import MessageIds
 
@@ -38,13 +38,16 @@ class Fetch:
             updates = await self._poll(offset, patience_s)
             patience_s = POLL_S
             if not updates:
+                self._ids.caught_up()
                 await put()
                 continue
             # The last of this batch, not the highest ever: after a quiet week Telegram counts from a new, random and
             # perhaps lower number (https://core.telegram.org/bots/api#update).
             offset = updates[-1]["update_id"] + 1
             events = [*self._events(updates, me)]
-            await put(*events, cursor=json.dumps({"bot": me.id, "offset": offset}))
+            if len(updates) < MOST:
+                self._ids.caught_up()
+            await put(*events, cursor=json.dumps({"bot": me.id, "offset": offset}), notes=self._ids.to_note())
 
     async def _who_am_i(self) -> User:
         """The bot's account. Raises Refused for a token that Telegram does not accept."""

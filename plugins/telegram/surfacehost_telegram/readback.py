@@ -7,22 +7,35 @@ somebody else's) are the Bot API server's own findings; only a message of ours g
 ``MessagesManager::can_edit_message``).
 """
 
+import asyncio
+import logging
 from collections import deque
 from collections.abc import Iterable
 
 from telegram.error import BadRequest
 
-from surfacehost_telegram.bot import Bot
+from surfacehost import Memory
+from surfacehost_telegram.bot import MAX_CALLS, Bot
 
-SLACK = 5
-"""How many ids beyond the newest that we know of are looked at: what came since, and what the bot does not hear."""
+SLACK = MAX_CALLS
+"""How many ids beyond the newest that we know of are looked at: so many calls may have been under way."""
 MOST = 20
 """How many ids are looked at in all; each is a call that counts against the chat's budget."""
+NEWS_S = 10.0
+"""How long the first send waits for the first polls, which tell what people wrote while nobody listened."""
 REMEMBERED = 1000
 """How many of the latest ids are remembered where they are counted."""
 
+NEWEST = "newest"
+"""The note that holds the newest id of the account's own count."""
+PRIVATE = "1"
+"""Stands for all chats that are counted there."""
+
 _FIRST_SUPERGROUP = -1_000_000_000_000
 """Supergroups have this id and those below it, basic groups those above (https://core.telegram.org/api/bots/ids)."""
+
+
+log = logging.getLogger(__name__)
 
 
 class MessageIds:
@@ -33,6 +46,8 @@ class MessageIds:
 
     def __init__(self) -> None:
         self._seen: dict[str, deque[int]] = {}
+        self._caught_up = asyncio.Event()
+        self._has_recalled = False
 
     def see(self, chat: str, message_id: int) -> None:
         """Note a message that exists."""
@@ -42,12 +57,37 @@ class MessageIds:
         """The highest id where *chat* is counted; 0: none is known."""
         return max(self._seen.get(_count_of(chat), ()), default=0)
 
+    def to_note(self) -> dict[str, int]:
+        """What is worth a note in the surface's memory: where the account's own count stands."""
+        return {NEWEST: newest} if (newest := self.newest(PRIVATE)) else {}
+
+    async def recall(self, memory: Memory) -> None:
+        """Go on from what an earlier process had noted; once is enough."""
+        if not self._has_recalled:
+            self.see(PRIVATE, await memory.get(NEWEST) or 0)
+            self._has_recalled = True
+
+    def caught_up(self) -> None:
+        """The polls have told all there was: what people had written until then has been seen."""
+        self._caught_up.set()
+
+    async def be_current(self) -> None:
+        """Wait until they have, but only once for so long: to know less is better than not to send."""
+        try:
+            async with asyncio.timeout(NEWS_S):
+                await self._caught_up.wait()
+        except TimeoutError:
+            log.info("no poll is answered; messages are sent without knowing what people wrote meanwhile")
+            self._caught_up.set()
+
     def unknown(self, chat: str, *, after: int) -> list[int]:
-        """The ids above *after* that may be those of a message nobody told us about, lowest first."""
+        """The ids above *after* that may be those of a message nobody told us about, lowest first.
+
+        The lowest, because a message gets its id within seconds of the call; higher ones came later.
+        """
         seen = {*self._seen.get(_count_of(chat), ())}
-        end = max(after, self.newest(chat)) + SLACK
-        start = max(after + 1, end - REMEMBERED)
-        return [number for number in range(start, end + 1) if number not in seen][-MOST:]
+        end = min(max(after, self.newest(chat)) + SLACK, after + REMEMBERED)
+        return [number for number in range(after + 1, end + 1) if number not in seen][:MOST]
 
 
 def _count_of(chat: str) -> str:

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakValueDictionary
@@ -9,7 +11,7 @@ from weakref import WeakValueDictionary
 from telegram import LinkPreviewOptions, MessageEntity, ReplyParameters
 from telegram.error import ChatMigrated
 
-from surfacehost import Event, Memory, NotReady, Reply, Uncertain, Undeliverable
+from surfacehost import Event, Memory, NotReady, PlatformClient, Reply, Uncertain, Undeliverable
 from surfacehost_telegram.bot import Bot, Flooded
 from surfacehost_telegram.limiter import PATIENCE_S
 from surfacehost_telegram.outcome import Outcome, outcome
@@ -18,6 +20,9 @@ from surfacehost_telegram.settings import Delivery
 
 _TRIES = 5
 """Calls for one reply at the most; each after the first corrects something or follows a penalty."""
+
+GRACE_S = 5.0
+"""How long after a call whose answer was lost it may still be carried out; before that, looking says nothing."""
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +42,8 @@ class Letter:
 class Sender:
     """Sends replies, those of one chat one after another.
 
-    Notes in *memory*: ``moved:<chat>`` where a group went, ``last:<chat>`` the last message known to have arrived.
+    Notes in *memory*: ``moved:<chat>`` where a group went, ``last:<chat>`` the last message known to have arrived, and
+    where the account's own count of messages stands. With each reply, before the call: see ``_note``.
     """
 
     def __init__(self, bot: Bot, memory: Memory, ids: MessageIds, delivery: Delivery) -> None:
@@ -47,7 +53,7 @@ class Sender:
         self._delivery = delivery
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # lives while somebody holds it
 
-    async def send(self, reply: Reply, *, answers: int | None = None) -> None:
+    async def send(self, reply: Reply, client: PlatformClient, *, answers: int | None = None) -> None:
         """Send *reply*, as a reply to the message *answers* if given.
 
         Raises NotReady when it may be tried again, Uncertain when nobody knows whether it arrived, and Undeliverable
@@ -63,10 +69,12 @@ class Sender:
         )
         async with self._locks.setdefault(chat, asyncio.Lock()):
             if not (reply.repeated and await self._is_settled(reply, letter)):
-                await self._send(reply, letter)
+                await self._send(reply, letter, client)
 
     async def _is_settled(self, reply: Reply, letter: Letter) -> bool:
         """Whether nothing is left to do for a reply whose earlier attempt ended without an answer."""
+        if reply.note is None:
+            return False  # it had not got as far as a call
         if self._delivery == "again":
             return False
         if self._delivery == "once":
@@ -82,21 +90,28 @@ class Sender:
 
     async def _find(self, reply: Reply, chat: str) -> int | None:
         """The id under which *reply* is in *chat*, none if it is not. While that can't be told it stays uncertain."""
-        asked = reply.event.native.get("message_id", 0) if chat == reply.event.chat else 0
-        last = await self._memory.get(f"last:{chat}") or 0
+        tried = {"chat": chat, "after": reply.event.native.get("message_id", 0), "at": 0.0} | reply.note
+        if tried["chat"] != chat:
+            return None  # what was written in the group that moved here has no id here
+        # By a clock that may have been turned: never more than the whole, never less than nothing.
+        await asyncio.sleep(min(GRACE_S, max(0.0, tried["at"] + GRACE_S - time.time())))
+        await self._ids.be_current()
         try:
-            return await find_own(self._bot, chat, self._ids.unknown(chat, after=max(last, asked)))
+            return await find_own(self._bot, chat, self._ids.unknown(chat, after=tried["after"]))
         except ChatMigrated:
-            return None  # what was written in the old group has no id in the new one
+            return None
         except Exception as error:
             instruction = _what_next(error)
             if isinstance(instruction, NotReady):
                 instruction = Uncertain(str(instruction), retry_after=instruction.retry_after)
             raise instruction from error
 
-    async def _send(self, reply: Reply, letter: Letter) -> None:
+    async def _send(self, reply: Reply, letter: Letter, client: PlatformClient) -> None:
+        async def note(chat: str) -> None:
+            await client.note(reply, {"chat": chat, "after": await self._newest(reply, chat), "at": time.time()})
+
         try:
-            chat, message_id = await self._deliver(letter)
+            chat, message_id = await self._deliver(letter, note)
         except Exception as error:
             instruction = _what_next(error)
             if isinstance(instruction, Uncertain) and self._delivery == "once":
@@ -105,10 +120,21 @@ class Sender:
             raise instruction from error
         await self._arrived(chat, message_id)
 
-    async def _deliver(self, letter: Letter) -> tuple[str, int]:
-        """Where it arrived, and its id there. What can be put right is put right; the rest is raised as it came."""
+    async def _newest(self, reply: Reply, chat: str) -> int:
+        """An id in *chat* that is surely older than what is sent now; the newer the better."""
+        await self._ids.recall(self._memory)
+        await self._ids.be_current()
+        asked = reply.event.native.get("message_id", 0) if chat == reply.event.chat else 0
+        return max(self._ids.newest(chat), await self._memory.get(f"last:{chat}") or 0, asked)
+
+    async def _deliver(self, letter: Letter, note: Callable[[str], Awaitable[None]]) -> tuple[str, int]:
+        """Where it arrived, and its id there. What can be put right is put right; the rest is raised as it came.
+
+        *note* writes down that a call is about to be made: what is not noted was never handed to Telegram.
+        """
         patience, tries = PATIENCE_S, 0
         while True:
+            await note(letter.chat)
             try:
                 return letter.chat, await self._call(letter)
             except Exception as error:
@@ -150,7 +176,7 @@ class Sender:
 
     async def _arrived(self, chat: str, message_id: int) -> None:
         self._ids.see(chat, message_id)
-        await self._memory.set({f"last:{chat}": message_id})
+        await self._memory.set({f"last:{chat}": message_id, **self._ids.to_note()})
 
 
 async def leave(bot: Bot, event: Event) -> None:

@@ -58,7 +58,7 @@ class TelegramSurface:
     async def on_invite(self, invite: Invite, client: PlatformClient) -> None:
         """Someone put the bot into a group, and it is in already: greet, or go."""
         if client.admits(invite):
-            await self._send_all(client.greet(invite))
+            await self._send_all(client, client.greet(invite))
         else:
             await leave(self._bot, invite)
 
@@ -66,19 +66,19 @@ class TelegramSurface:
     async def on_message(self, message: Message, client: PlatformClient) -> None:
         """Someone wrote: show typing, send the answer."""
         async with typing(self._bot, message.chat, message.native.get("thread")):
-            await self._send_all(client.answer(message))
+            await self._send_all(client, client.answer(message))
 
     @hookimpl
     async def on_error(self, error: Exception, event: Event, client: PlatformClient) -> None:
         """Something went wrong: tell the person."""
-        await self._send_all(client.explain(error, event))
+        await self._send_all(client, client.explain(error, event))
 
-    async def _send_all(self, replies: AsyncIterator[Reply]) -> None:
+    async def _send_all(self, client: PlatformClient, replies: AsyncIterator[Reply]) -> None:
         """Send *replies*; in a group the first is shown as a reply to what was asked."""
         quoting = True
         async for reply in replies:
             asked = None if reply.event.direct else reply.event.native.get("message_id")
-            await self._sender.send(reply, answers=asked if quoting else None)
+            await self._sender.send(reply, client, answers=asked if quoting else None)
             quoting = False
 
     def compose(self, text: str) -> Sequence[Any]:

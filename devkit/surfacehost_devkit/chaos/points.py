@@ -1,0 +1,48 @@
+"""The named steps of a message's way, as places where the host is killed.
+
+Three kinds: what the store does (``before`` a transaction, ``inside`` one that is not yet committed, ``after`` its
+commit), the steps that the host itself names (``surfacehost.ways.Step``), and what goes over the network (``before`` a
+request, ``after`` its answer came in and before anybody has looked at it). A surface adds its own calls.
+
+A test lets messages go their way through the real host, notes every step that is passed, and compares with this list:
+a step that is added to the code and not here fails it.
+"""
+
+from collections.abc import Mapping
+
+HOST: Mapping[str, str] = {
+    "ingest before": "read from the platform, nowhere stored: the platform tells it again",
+    "ingest inside": "the same: event and cursor are one transaction",
+    "stored": "on the disk, the platform not told: it tells it again, and it is known",
+    "take inside": "nobody's claim: it is taken at the next start",
+    "taken": "the claim of a host that is gone: set free at the next start",
+    "asked": "the agent may not have heard: it is asked",
+    "ask before": "the same",
+    "ask after": "the agent has heard: it is asked again under the same run id",
+    "hear before": "the same",
+    "hear after": "the same, in the middle of an answer",
+    "answer before": "the answer is known, and not stored: the agent is asked again under the same run id",
+    "answer inside": "the same: the parts of an answer are one transaction",
+    "answered": "the answer is on the disk: it is sent, and nobody is asked",
+    "explain before": "an error is known, its sentence not stored: the agent is asked again under the same run id",
+    "explain inside": "the same",
+    "explain after": "the sentence is on the disk: it is sent, and nobody is asked",
+    "send_next before": "nothing of this part has left: it is sent",
+    "send_next inside": "the same",
+    "send_next after": "it counts as being sent, and has not left: it comes again, marked as repeated",
+    "sent": "it has arrived, and is not yet marked so: it comes again, marked as repeated",
+    "settle before": "all has arrived, the last mark is missing: the last part comes again, marked as repeated",
+    "settle inside": "all is marked as sent: nothing is left but to settle it",
+    "settled": "done with",
+}
+"""Steps that a message of every surface passes, and what becomes of it when the host dies there."""
+
+AT_START: Mapping[str, str] = {
+    "elect before": "nothing has begun",
+    "elect inside": "what the last host had claimed is still claimed by it: it is set free at the next start",
+    "elect after": "the same as before the first message",
+}
+"""Steps of a start with messages waiting."""
+
+READS = frozenset({"next_ready", "counts", "read", "read_one"})
+"""Transactions that change nothing: dying in one of them is dying beside it."""
