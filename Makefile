@@ -5,7 +5,7 @@ BIN      := .venv/bin
 SOURCES  := host plugins render agent devkit examples tests bench
 MANIFESTS := constraints.txt pyproject.toml $(wildcard */pyproject.toml plugins/*/pyproject.toml examples/*/pyproject.toml)
 
-.PHONY: help run test check format bench fuzz constraints clean
+.PHONY: help run test check format bench fuzz chaos constraints clean
 
 help:            ## what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -32,6 +32,10 @@ bench: .venv/ready ## figures, as ratios against the bare libraries
 
 fuzz: .venv/ready ## the property tests, with many more examples
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest tests/render tests/host/test_threads.py --timeout=3600
+
+chaos: .venv/ready ## the long storm: 500 kills at any moment, 50 at each step on each surface; an hour or two
+	PYTHON=$(BIN)/python tools/servers
+	$(BIN)/python -m surfacehost_devkit.chaos --report artefacts/chaos.json
 
 constraints: .venv/ready ## pin what is installed now
 	PYTHON=$(BIN)/python tools/pin

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from surfacehost_devkit.chaos.points import READS
+from surfacehost_devkit.chaos.points import MARKED, READS
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,7 +67,8 @@ class Doom:
 
             self.reach(f"{name} before", surface)
             result = await run(database, inside, *args, **named)
-            self.reach(f"{name} after", surface)
+            if name not in MARKED:
+                self.reach(f"{name} after", surface)
             return result
 
         SqliteDatabase.tx = tx  # type: ignore[method-assign,assignment]

@@ -14,6 +14,7 @@ HOST: Mapping[str, str] = {
     "ingest before": "read from the platform, nowhere stored: the platform tells it again",
     "ingest inside": "the same: event and cursor are one transaction",
     "stored": "on the disk, the platform not told: it tells it again, and it is known",
+    "take before": "the same, and the platform has been told",
     "take inside": "nobody's claim: it is taken at the next start",
     "taken": "the claim of a host that is gone: set free at the next start",
     "asked": "the agent may not have heard: it is asked",
@@ -38,11 +39,20 @@ HOST: Mapping[str, str] = {
 """Steps that a message of every surface passes, and what becomes of it when the host dies there."""
 
 AT_START: Mapping[str, str] = {
-    "elect before": "nothing has begun",
+    "migrate before": "nothing has begun",
+    "migrate inside": "the database is as it was",
+    "migrate after": "it is of today's version",
+    "elect before": "nothing is taken over",
     "elect inside": "what the last host had claimed is still claimed by it: it is set free at the next start",
     "elect after": "the same as before the first message",
 }
 """Steps of a start with messages waiting."""
+
+ASIDE: Mapping[str, str] = {}
+"""Steps of what the host does beside messages."""
+
+MARKED = frozenset({"ingest", "take", "answer", "settle"})
+"""Transactions right behind which the host names a step: that one stands for their ``after``."""
 
 READS = frozenset({"next_ready", "counts", "read", "read_one"})
 """Transactions that change nothing: dying in one of them is dying beside it."""

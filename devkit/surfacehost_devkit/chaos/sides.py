@@ -62,7 +62,7 @@ class MatrixSide:
         self._user_id = user_id
         self._password = password
         self._chats = chats
-        self.conversations: list[str] = []
+        self.conversations: Sequence[str] = ()
 
     def table(self) -> str:
         """Everybody may invite; encryption has tests of its own."""
@@ -76,9 +76,9 @@ class MatrixSide:
 
     async def meet(self) -> None:
         """Invite the bot into the chats, and wait for its greetings."""
-        for _ in range(self._chats):
-            room = await self._person.create_room(direct=True, invite=[self._user_id])
-            self.conversations.append(room)
+        self.conversations = [
+            await self._person.create_room(direct=True, invite=[self._user_id]) for _ in range(self._chats)
+        ]
         for room in self.conversations:
             await self._person.wait_for(
                 lambda room=room: any(  # type: ignore[misc]
@@ -103,6 +103,9 @@ class TelegramSide:
     steps: Mapping[str, str] = {
         "getUpdates before": "nothing is known: the next poll brings it",
         "getUpdates after": "not stored, and so not confirmed: the next poll brings it again",
+        "note before": "nothing has left, and nothing is noted: it is sent",
+        "note inside": "the same",
+        "note after": "it has not left, but is noted as being sent: looked for, not found, sent",
         "sendMessage before": "it has not left, which nobody can know later: looked for, not found, sent",
         "sendMessage after": "it has arrived, which nobody can know later: looked for, found, not sent again",
         "write before": "the same",
@@ -120,7 +123,7 @@ class TelegramSide:
         self._bot = api.world.bot(username)
         self._delivery = delivery
         self._people: dict[str, Account] = {str(one.id): one for one in (api.world.person() for _ in range(chats))}
-        self.conversations: list[str] = list(self._people)
+        self.conversations: Sequence[str] = list(self._people)
 
     def table(self) -> str:
         """Polls the simulator."""

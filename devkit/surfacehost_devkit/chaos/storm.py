@@ -82,6 +82,21 @@ class Storm:
             await side.meet()
         await self.lives.end(by=signal.SIGTERM)
 
+    async def follow(self, side: Side, texts: Sequence[str]) -> set[str]:
+        """Say *texts*, one after another, in a life that is left in peace; every step that was passed meanwhile."""
+        conversation, trace = side.conversations[0], self.lives.folder / "trace.txt"
+        said = self.said[side.name, conversation]
+        await self._begin(trace=str(trace))
+        await self.lives.ready()
+        start = len(_lines(trace))
+        for text in texts:
+            said.append(text)
+            await side.say(conversation, text)
+            async with asyncio.timeout(QUIET_S):
+                await self._wait_until_heard()
+        await self.lives.end(by=signal.SIGTERM)
+        return {point for surface, _, point in map(_parts, _lines(trace)[start:]) if surface in ("", side.name)}
+
     async def rage(self, deaths: Sequence[Death]) -> None:
         """Let the host live and die as *deaths* say, under load."""
         loads = [
@@ -168,6 +183,14 @@ class Storm:
             if one.surface == side.name
         )
         return verdict
+
+
+def _lines(trace: Path) -> list[str]:
+    return trace.read_text().splitlines()
+
+
+def _parts(line: str) -> tuple[str, str, str]:
+    return line.partition("\t")
 
 
 def at_every_point(side: Side, times: int) -> Iterator[Death]:
