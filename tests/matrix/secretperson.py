@@ -1,6 +1,7 @@
 """A person in encrypted rooms: nio as a client of its own, without our guards."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -33,7 +34,10 @@ class HoldingClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
 
 
 class SecretPerson:
-    """Logged in on a new device with a store of its own; ``seen`` is what it could read, in order."""
+    """Logged in on a new device with a store of its own.
+
+    ``seen`` is what came, in order, in clear where it could be read; ``seen_in`` is the same by room.
+    """
 
     def __init__(self, server: Homeserver, account: Account, folder: Path) -> None:
         folder.mkdir(parents=True)
@@ -41,6 +45,7 @@ class SecretPerson:
         self.nio = HoldingClient(server.url, account.user_id, store_path=str(folder), config=config)
         self.user_id = account.user_id
         self.seen: list[Any] = []
+        self.seen_in: defaultdict[str, list[Any]] = defaultdict(list)
         self._password = account.password
         self._changed = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
@@ -91,7 +96,9 @@ class SecretPerson:
 
     async def _once(self, timeout_ms: int) -> None:
         response = await self.nio.sync(timeout=timeout_ms, full_state=not timeout_ms)
-        self.seen += [event for info in response.rooms.join.values() for event in info.timeline.events]
+        for room, info in response.rooms.join.items():
+            self.seen += info.timeline.events
+            self.seen_in[room] += info.timeline.events
         await self.nio.send_to_device_messages()
         if self.nio.should_upload_keys:
             await self.nio.keys_upload()

@@ -145,6 +145,19 @@ async def test_what_arrived_before_a_crash_is_found_whatever_was_noted_since(des
     assert texts(api, alice) == ["echo: hi"]
 
 
+async def test_what_arrived_is_known_also_when_the_host_could_not_mark_it(desk: Desk, api: BotApi) -> None:
+    alice, bot = api.world.person(), api.world.bot()
+    surface = desk.surface(bot)
+    async with desk.host(surface) as host:
+        api.world.write(alice, "hi")
+        await host.until(lambda: host.settled)
+        host.client.sent.clear()  # its disk was full at that moment
+        [event] = host.put.events.values()
+        assert isinstance(event, Message)
+        await surface.on_message(event, host.client)
+    assert texts(api, alice) == ["echo: hi"]
+
+
 async def test_what_had_not_got_as_far_as_a_call_is_sent_without_a_look(desk: Desk, api: BotApi) -> None:
     alice, bot = api.world.person(), api.world.bot()
     surface = desk.surface(bot)

@@ -45,17 +45,22 @@ class MessageIds:
     """
 
     def __init__(self) -> None:
-        self._seen: dict[str, deque[int]] = {}
+        self._seen: dict[str, deque[tuple[int, str]]] = {}
+        self._newest: dict[str, int] = {}
         self._caught_up = asyncio.Event()
         self._has_recalled = False
 
-    def see(self, chat: str, message_id: int) -> None:
-        """Note a message that exists."""
-        self._seen.setdefault(_count_of(chat), deque(maxlen=REMEMBERED)).append(message_id)
+    def see(self, chat: str, message_id: int, *, reply: str = "") -> None:
+        """Note a message that exists, and which *reply* it is when it is one of ours."""
+        self._seen.setdefault(_count_of(chat), deque(maxlen=REMEMBERED)).append((message_id, reply))
+        self._raise(chat, message_id)
 
     def newest(self, chat: str) -> int:
         """The highest id where *chat* is counted; 0: none is known."""
-        return max(self._seen.get(_count_of(chat), ()), default=0)
+        return self._newest.get(_count_of(chat), 0)
+
+    def _raise(self, chat: str, message_id: int) -> None:
+        self._newest[_count_of(chat)] = max(self.newest(chat), message_id)
 
     def to_note(self) -> dict[str, int]:
         """What is worth a note in the surface's memory: where the account's own count stands."""
@@ -64,7 +69,7 @@ class MessageIds:
     async def recall(self, memory: Memory) -> None:
         """Go on from what an earlier process had noted; once is enough."""
         if not self._has_recalled:
-            self.see(PRIVATE, await memory.get(NEWEST) or 0)
+            self._raise(PRIVATE, await memory.get(NEWEST) or 0)  # which message that is nobody knows any more
             self._has_recalled = True
 
     def caught_up(self) -> None:
@@ -80,12 +85,12 @@ class MessageIds:
             log.info("no poll is answered; messages are sent without knowing what people wrote meanwhile")
             self._caught_up.set()
 
-    def unknown(self, chat: str, *, after: int) -> list[int]:
-        """The ids above *after* that may be those of a message nobody told us about, lowest first.
+    def unknown(self, chat: str, *, after: int, reply: str = "") -> list[int]:
+        """The ids above *after* that may be that of *reply*, which nobody told us about, lowest first.
 
         The lowest, because a message gets its id within seconds of the call; higher ones came later.
         """
-        seen = {*self._seen.get(_count_of(chat), ())}
+        seen = {number for number, whose in self._seen.get(_count_of(chat), ()) if not (reply and whose == reply)}
         end = min(max(after, self.newest(chat)) + SLACK, after + REMEMBERED)
         return [number for number in range(after + 1, end + 1) if number not in seen][:MOST]
 

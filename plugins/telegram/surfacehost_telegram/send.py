@@ -5,11 +5,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
 from telegram import LinkPreviewOptions, MessageEntity, ReplyParameters
-from telegram.error import ChatMigrated
+from telegram.error import BadRequest, ChatMigrated
 
 from surfacehost import Event, Memory, NotReady, PlatformClient, Reply, Uncertain, Undeliverable
 from surfacehost_telegram.bot import Bot, Flooded
@@ -20,6 +21,9 @@ from surfacehost_telegram.settings import Delivery
 
 _TRIES = 5
 """Calls for one reply at the most; each after the first corrects something or follows a penalty."""
+
+PLACEHOLDER = "…"
+"""What stands where an answer is about to be, with ``delivery = "edit"``."""
 
 GRACE_S = 5.0
 """How long after a call whose answer was lost it may still be carried out; before that, looking says nothing."""
@@ -75,7 +79,7 @@ class Sender:
         """Whether nothing is left to do for a reply whose earlier attempt ended without an answer."""
         if reply.note is None:
             return False  # it had not got as far as a call
-        if self._delivery == "again":
+        if self._delivery in ("again", "edit"):
             return False
         if self._delivery == "once":
             log.warning("reply %s in chat %s may be lost: nobody knows whether it arrived", reply.id, letter.chat)
@@ -85,7 +89,7 @@ class Sender:
             log.info("reply %s has not arrived in chat %s; it is sent again", reply.id, letter.chat)
             return False
         log.info("reply %s is in chat %s already, as message %s", reply.id, letter.chat, found)
-        await self._arrived(letter.chat, found)
+        await self._arrived(reply, letter.chat, found)
         return True
 
     async def _find(self, reply: Reply, chat: str) -> int | None:
@@ -97,7 +101,7 @@ class Sender:
         await asyncio.sleep(min(GRACE_S, max(0.0, tried["at"] + GRACE_S - time.time())))
         await self._ids.be_current()
         try:
-            return await find_own(self._bot, chat, self._ids.unknown(chat, after=tried["after"]))
+            return await find_own(self._bot, chat, self._ids.unknown(chat, after=tried["after"], reply=reply.id))
         except ChatMigrated:
             return None
         except Exception as error:
@@ -111,14 +115,17 @@ class Sender:
             await client.note(reply, {"chat": chat, "after": await self._newest(reply, chat), "at": time.time()})
 
         try:
-            chat, message_id = await self._deliver(letter, note)
+            if self._delivery == "edit":
+                chat, message_id = await self._place_and_edit(reply, letter, client, note)
+            else:
+                chat, message_id = await self._deliver(letter, self._call, note)
         except Exception as error:
             instruction = _what_next(error)
             if isinstance(instruction, Uncertain) and self._delivery == "once":
                 log.warning("reply %s in chat %s may be lost: %s", reply.id, letter.chat, error)
                 return
             raise instruction from error
-        await self._arrived(chat, message_id)
+        await self._arrived(reply, chat, message_id)
 
     async def _newest(self, reply: Reply, chat: str) -> int:
         """An id in *chat* that is surely older than what is sent now; the newer the better."""
@@ -127,16 +134,55 @@ class Sender:
         asked = reply.event.native.get("message_id", 0) if chat == reply.event.chat else 0
         return max(self._ids.newest(chat), await self._memory.get(f"last:{chat}") or 0, asked)
 
-    async def _deliver(self, letter: Letter, note: Callable[[str], Awaitable[None]]) -> tuple[str, int]:
+    async def _place_and_edit(
+        self, reply: Reply, letter: Letter, client: PlatformClient, note: Callable[[str], Awaitable[None]]
+    ) -> tuple[str, int]:
+        """Send a placeholder, note its id, and make it the message: an edit can be repeated without harm."""
+        known = reply.note or {}
+        placed = known.get("placed") if known.get("chat") == letter.chat else None
+        while True:
+            if placed is None:
+                chat, placed = await self._deliver(replace(letter, text=PLACEHOLDER, entities=()), self._call, note)
+                letter = replace(letter, chat=chat)
+                await client.note(reply, {"chat": chat, "placed": placed})
+            try:
+                return await self._deliver(letter, partial(self._edit, placed))
+            except BadRequest as error:
+                if "message to edit not found" not in error.message.casefold():
+                    raise
+                log.info("the placeholder %s in chat %s is gone; another one is sent", placed, letter.chat)
+                placed = None
+
+    async def _edit(self, message_id: int, letter: Letter) -> int:
+        try:
+            await self._bot.edit_message_text(
+                letter.text,
+                letter.chat,
+                message_id,
+                entities=[MessageEntity.de_json(entity) for entity in letter.entities] or None,
+                link_preview_options=LinkPreviewOptions(is_disabled=True),
+            )
+        except BadRequest as error:
+            if "not modified" not in error.message.casefold():  # else an earlier edit did arrive
+                raise
+        return message_id
+
+    async def _deliver(
+        self,
+        letter: Letter,
+        call: Callable[[Letter], Awaitable[int]],
+        note: Callable[[str], Awaitable[None]] | None = None,
+    ) -> tuple[str, int]:
         """Where it arrived, and its id there. What can be put right is put right; the rest is raised as it came.
 
         *note* writes down that a call is about to be made: what is not noted was never handed to Telegram.
         """
         patience, tries = PATIENCE_S, 0
         while True:
-            await note(letter.chat)
+            if note is not None:
+                await note(letter.chat)
             try:
-                return letter.chat, await self._call(letter)
+                return letter.chat, await call(letter)
             except Exception as error:
                 tries += 1
                 patience -= error.seconds if isinstance(error, Flooded) else 0
@@ -174,8 +220,8 @@ class Sender:
                 return replace(letter, chat=str(error.new_chat_id), answers=None)  # ids do not carry over
         return None
 
-    async def _arrived(self, chat: str, message_id: int) -> None:
-        self._ids.see(chat, message_id)
+    async def _arrived(self, reply: Reply, chat: str, message_id: int) -> None:
+        self._ids.see(chat, message_id, reply=reply.id)
         await self._memory.set({f"last:{chat}": message_id, **self._ids.to_note()})
 
 

@@ -10,7 +10,7 @@ from surfacehost import SurfaceSettings
 
 _TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
 
-Delivery = Literal["probe", "again", "once"]
+Delivery = Literal["probe", "edit", "again", "once"]
 
 
 class TelegramSettings(SurfaceSettings):
@@ -21,7 +21,10 @@ class TelegramSettings(SurfaceSettings):
     base_url: str = "https://api.telegram.org"
     """The Bot API server: Telegram's, or one's own."""
     delivery: Delivery = "probe"
-    """After a send whose outcome is unknown: look whether it arrived (probe), send again (again), leave it (once)."""
+    """After a send whose outcome is unknown: look whether it arrived (probe), send again (again), leave it (once).
+
+    Or never be in doubt about an answer: send a placeholder, and make that the answer by an edit (edit).
+    """
 
     @pydantic.field_validator("token")
     @classmethod
