@@ -22,7 +22,9 @@ from surfacehost.inlet import Inlet, StoredMemory
 from surfacehost.plugins import EntryPoints, Plugins
 from surfacehost.settings import Settings, SurfaceTable
 from surfacehost.store import inbox
+from surfacehost.store.lock import held
 from surfacehost.store.sqlite import SqliteDatabase
+from surfacehost.store.transaction import StoreFailed
 from surfacehost.supervise import keep_listening
 from surfacehost.surface import Home, Surface, trust
 from surfacehost.ways import Ways
@@ -102,7 +104,7 @@ class _Building:
     def readiness(self) -> dict[str, str]:
         """Whether messages can flow: what is enabled, and its trouble; none where it is empty."""
         surfaces = {name: health.trouble for name, health in self.healths.items()}
-        return surfaces | self.left_out | {"agent": self.agent.trouble}
+        return surfaces | self.left_out | {"agent": self.agent.trouble, "store": self.database.trouble}
 
     async def report(self) -> dict[str, Any]:
         """How the host is: for the pages."""
@@ -110,9 +112,15 @@ class _Building:
             "at": time.time(),
             "ready": self.readiness(),
             "surfaces": [health.to_json() for health in self.healths.values()],
-            "inbox": await self.database.tx(inbox.counts),
+            "inbox": await self._counts(),
             "ways": [way.to_json() for way in self.ways.latest()],
         }
+
+    async def _counts(self) -> dict[str, dict[str, Any]]:
+        try:
+            return await self.database.tx(inbox.counts)
+        except StoreFailed:
+            return {}  # why is in the line about the store, and the rest of the page is wanted now more than ever
 
     def _home(self, table: SurfaceTable) -> Home:
         settings = self.settings
@@ -137,6 +145,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
     surface or the agent does ends it.
     """
     async with AsyncExitStack() as stack:
+        stack.enter_context(held(settings.folder / settings.host.data_dir))
         database = await stack.enter_async_context(SqliteDatabase(settings.database))
         agent = AgentSessionClient(await _agent_address(settings, stack))
         stack.push_async_callback(agent.sockets.close)
