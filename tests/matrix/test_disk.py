@@ -5,19 +5,13 @@ from pathlib import Path
 
 import peewee  # type: ignore[import-untyped]  # peewee ships no types
 import pytest
-import pytest_asyncio
 from nio.store import DefaultStore  # type: ignore[import-untyped]  # nio ships no type marker
 from tests.matrix.secretperson import SecretPerson
-from tests.matrix.smallhost import SmallHost, register, settings_of
+from tests.matrix.smallhost import SmallHost, settings_of
 
 from surfacehost import NotReady
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.smalldisk import SmallDisk
-
-
-@pytest_asyncio.fixture
-async def carol(homeserver: Homeserver, stack: AsyncExitStack, tmp_path: Path) -> SecretPerson:
-    return await stack.enter_async_context(SecretPerson(homeserver, register(homeserver, "carol"), tmp_path / "carol"))
 
 
 async def test_a_key_that_the_disk_did_not_take_is_had_again(

@@ -27,6 +27,9 @@ from surfacehost_matrix import crypto
 
 log = logging.getLogger(__name__)
 
+OPEN = "org.surfacehost."
+"""Names in a message's content that are not encrypted with it."""
+
 PRIVATE_NAMES = {
     AsyncClient: (
         "_handle_joined_state",
@@ -143,6 +146,11 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
         """
         with self.store.database.atomic() if self.store else contextlib.nullcontext():
             await super().receive_response(response)
+
+    def encrypt(self, room_id: str, message_type: str, content: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Seal *content*; what begins with our own prefix stays readable for whoever has no keys: ourselves, later."""
+        kind, sealed = super().encrypt(room_id, message_type, content)
+        return kind, sealed | {key: value for key, value in content.items() if key.startswith(OPEN)}
 
     async def _handle_invited_rooms(self, response: Any) -> None:  # noqa: ANN401 - untyped
         """Invitations are read from the response; a model of rooms we are not in is of no use."""

@@ -99,6 +99,20 @@ def _secret(file: Path) -> str:
     return file.read_text()
 
 
+def inherit(olm: Any, folder: Path, device_id: str) -> None:  # noqa: ANN401 - untyped
+    """Give *olm* what an earlier device of the account, whose store is in *folder* as well, can read in rooms."""
+    store = olm.store
+    if not (folder / f"{store.user_id}_{device_id}.db").exists():
+        return
+    earlier = type(store)(store.user_id, device_id, str(folder), pickle_key=store.pickle_key)
+    try:
+        for session in earlier.load_inbound_group_sessions():
+            if olm.inbound_group_store.add(session):
+                olm.save_inbound_group_session(session)
+    finally:
+        earlier.database.close()
+
+
 def guard(olm: Any) -> None:  # noqa: ANN401 - untyped
     """Close the holes of one machine."""
     _guard_room_events(olm)

@@ -110,6 +110,18 @@ class Homeserver:
                 f"the keys in {self._keys} can't be read: {error}; remove the folder to begin anew"
             ) from error
 
+    def inherit(self, device_id: str) -> None:
+        """Take over the keys of rooms that the account's earlier device *device_id* had been given."""
+        with crypto.storing():
+            crypto.inherit(self.nio.olm, self._keys, device_id)
+
+    async def collect_keys(self, since: str | None) -> None:
+        """Take the keys that wait for the device, and nothing else."""
+        only_keys: dict[str, Any] = {"room": {"rooms": []}, "presence": {"types": []}, "account_data": {"types": []}}
+        while since is not None:
+            response = await self._nio(self.nio.sync(timeout=0, sync_filter=only_keys, since=since))
+            since = response.next_batch if response.to_device_events else None
+
     @property
     def identity_key(self) -> str:
         """The public key that others encrypt to for this device."""
