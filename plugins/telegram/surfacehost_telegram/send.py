@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 from telegram import LinkPreviewOptions, MessageEntity, ReplyParameters
 from telegram.error import ChatMigrated
 
-from surfacehost import Event, Memory, NotReady, Reply, Uncertain, Undeliverable
+from surfacehost import Event, Home, NotReady, Reply, Uncertain, Undeliverable
 from surfacehost_telegram.bot import Bot, Flooded
 from surfacehost_telegram.limiter import PATIENCE_S
 from surfacehost_telegram.outcome import Outcome, outcome
@@ -37,12 +37,13 @@ class Letter:
 class Sender:
     """Sends replies, those of one chat one after another.
 
-    Notes in *memory*: ``moved:<chat>`` where a group went, ``last:<chat>`` the last message known to have arrived.
+    Its notes: ``moved:<chat>`` where a group went, ``last:<chat>`` the last message known to have arrived.
     """
 
-    def __init__(self, bot: Bot, memory: Memory, ids: MessageIds, delivery: Delivery) -> None:
+    def __init__(self, bot: Bot, home: Home, ids: MessageIds, delivery: Delivery) -> None:
         self._bot = bot
-        self._memory = memory
+        self._memory = home.memory
+        self._restored_at = home.restored_at
         self._ids = ids
         self._delivery = delivery
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # lives while somebody holds it
@@ -84,8 +85,9 @@ class Sender:
         """The id under which *reply* is in *chat*, none if it is not. While that can't be told it stays uncertain."""
         asked = reply.event.native.get("message_id", 0) if chat == reply.event.chat else 0
         last = await self._memory.get(f"last:{chat}") or 0
+        ids = self._ids.unknown(chat, after=max(last, asked), long_ago=reply.event.at < self._restored_at)
         try:
-            return await find_own(self._bot, chat, self._ids.unknown(chat, after=max(last, asked)))
+            return await find_own(self._bot, chat, ids)
         except ChatMigrated:
             return None  # what was written in the old group has no id in the new one
         except Exception as error:
