@@ -79,6 +79,7 @@ async def test_in_an_encrypted_room_it_is_found_without_keys(
 ) -> None:
     async with make() as first:
         room = await carol.chat_with(bot.user_id)
+        await carol.hears("hello")
         asked = await carol.send(room, "are you there?")
         await first.until(lambda: asked in first.settled)
         (reply,) = [one for one in first.client.sent if one.event.id == asked]
