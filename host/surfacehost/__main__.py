@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 from typing import Any
 
+from surfacehost.commands.backup import Backup
 from surfacehost.commands.check import Check
 from surfacehost.commands.config import Config
 from surfacehost.commands.run import Run
 from surfacehost.commands.surfaces import Surfaces
 
-COMMANDS: dict[str, Any] = {"run": Run, "check": Check, "config": Config, "surfaces": Surfaces}
+COMMANDS: dict[str, Any] = {"run": Run, "check": Check, "config": Config, "surfaces": Surfaces, "backup": Backup}
 ELSEWHERE = {"agent": "platform-agent", "demo": "surfacehost-devkit"}
 """Commands that another distribution brings, by the name of the one that does."""
 

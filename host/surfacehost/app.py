@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -21,8 +22,11 @@ from surfacehost.health import SurfaceHealth
 from surfacehost.inlet import Inlet, StoredMemory
 from surfacehost.plugins import EntryPoints, Plugins
 from surfacehost.settings import Settings, SurfaceTable
-from surfacehost.store import inbox
+from surfacehost.store import copies, inbox
+from surfacehost.store.copies import Restored
+from surfacehost.store.lock import held
 from surfacehost.store.sqlite import SqliteDatabase
+from surfacehost.store.transaction import StoreFailed
 from surfacehost.supervise import keep_listening
 from surfacehost.surface import Home, Surface, trust
 from surfacehost.ways import Ways
@@ -42,10 +46,13 @@ log = logging.getLogger(__name__)
 class _Building:
     """The parts of a host while it is put together."""
 
-    def __init__(self, settings: Settings, database: SqliteDatabase, agent: AgentSessionClient) -> None:
+    def __init__(
+        self, settings: Settings, database: SqliteDatabase, agent: AgentSessionClient, restored: Restored | None
+    ) -> None:
         self.settings = settings
         self.database = database
         self.agent = agent
+        self.restored = restored
         self.ways = Ways()
         self.tenants: dict[str, Tenant] = {}
         self.healths: dict[str, SurfaceHealth] = {}
@@ -102,7 +109,7 @@ class _Building:
     def readiness(self) -> dict[str, str]:
         """Whether messages can flow: what is enabled, and its trouble; none where it is empty."""
         surfaces = {name: health.trouble for name, health in self.healths.items()}
-        return surfaces | self.left_out | {"agent": self.agent.trouble}
+        return surfaces | self.left_out | {"agent": self.agent.trouble, "store": self.database.trouble}
 
     async def report(self) -> dict[str, Any]:
         """How the host is: for the pages."""
@@ -110,9 +117,16 @@ class _Building:
             "at": time.time(),
             "ready": self.readiness(),
             "surfaces": [health.to_json() for health in self.healths.values()],
-            "inbox": await self.database.tx(inbox.counts),
+            "inbox": await self._counts(),
+            "restored": asdict(self.restored) if self.restored else None,
             "ways": [way.to_json() for way in self.ways.latest()],
         }
+
+    async def _counts(self) -> dict[str, dict[str, Any]]:
+        try:
+            return await self.database.tx(inbox.counts)
+        except StoreFailed:
+            return {}  # why is in the line about the store, and the rest of the page is wanted now more than ever
 
     def _home(self, table: SurfaceTable) -> Home:
         settings = self.settings
@@ -121,6 +135,7 @@ class _Building:
             data_dir=settings.folder / settings.host.data_dir / table.name,
             memory=StoredMemory(self.database, table.name),
             public_url=settings.web.public_url,
+            restored_at=self.restored.at if self.restored else 0.0,
         )
 
     def _mount(self, name: str, mounts: Mapping[str, ASGIApp]) -> None:
@@ -137,10 +152,11 @@ async def running(settings: Settings) -> AsyncIterator[str]:
     surface or the agent does ends it.
     """
     async with AsyncExitStack() as stack:
+        stack.enter_context(held(settings.folder / settings.host.data_dir))
         database = await stack.enter_async_context(SqliteDatabase(settings.database))
         agent = AgentSessionClient(await _agent_address(settings, stack))
         stack.push_async_callback(agent.sockets.close)
-        parts = _Building(settings, database, agent)
+        parts = _Building(settings, database, agent, await _restored(database))
         made = [(table, surface) for table in settings.surfaces.values() if (surface := parts.add(table))]
         parts.add_extensions(EntryPoints())
         seats = [await parts.seat(table, surface) for table, surface in made]
@@ -148,6 +164,16 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         address = await stack.enter_async_context(pages.serving(application, settings.web.host, settings.web.port))
         await stack.enter_async_context(_working(agent, seats))
         yield address
+
+
+async def _restored(database: SqliteDatabase) -> Restored | None:
+    """Whether the database once was a copy, and how; when it is news it is told."""
+    if news := await database.tx(copies.recognise, now=time.time()):
+        copied = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(news.copied_at))
+        log.warning(
+            "the data is a copy of %s: what was said since may be answered, surfaces look before they send", copied
+        )
+    return await database.tx(copies.last_restored)
 
 
 @asynccontextmanager

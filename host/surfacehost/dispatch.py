@@ -217,4 +217,4 @@ class Dispatch:
                 return await operation(*args)
             except StoreFailed as error:
                 log.error("%s: %s", self._health.name, error)  # noqa: TRY400 - once a second, the cause is in the text
-                await asyncio.sleep(STORE_PAUSE_S)
+                await asyncio.sleep(error.retry_after or STORE_PAUSE_S)

@@ -30,7 +30,9 @@ class Event:
     locale: str = ""
     """The person's language as the platform tells it, a BCP 47 tag such as ``ru``; empty when it doesn't."""
     at: float = 0.0
-    """When it happened by the platform's clock, in seconds since the epoch; for display only, clocks differ."""
+    """When it happened by the platform's clock, in seconds since the epoch; 0: unknown.
+
+    Clocks differ: it is for display, and to tell what a restored copy of the data may have forgotten."""
     native: Mapping[str, Any] = field(default_factory=dict)
     """Whatever else the surface needs to answer; JSON, kept with the event."""
 

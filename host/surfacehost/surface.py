@@ -103,6 +103,10 @@ class Home:
     memory: Memory
     public_url: str = ""
     """How people and platforms reach the host's web server; empty where nobody said."""
+    restored_at: float = 0.0
+    """When the host last went on with an older copy of its data, in seconds since the epoch; 0: never.
+
+    What the surface keeps there may be behind its platform. Replies that may have been sent since are ``repeated``."""
 
 
 class PlatformClient(Protocol):

@@ -30,9 +30,9 @@ async def seat(database: SqliteDatabase) -> Seat:
     return await database.tx(inbox.elect, "toy")
 
 
-def said(number: int, chat: str = "c", *, text: str = "", fast: str = "") -> Arrival:
+def said(number: int, chat: str = "c", *, text: str = "", fast: str = "", at: float = 0) -> Arrival:
     text = text or f"text {number}"
-    message = Message(surface="toy", id=f"{chat}{number}", chat=chat, sender="ann", direct=True, text=text)
+    message = Message(surface="toy", id=f"{chat}{number}", chat=chat, sender="ann", direct=True, text=text, at=at)
     return Arrival(event=message, lane=str(message.key) + fast, body=dump_event(message))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from tests.matrix.secretperson import SecretPerson
 from tests.matrix.smallhost import SmallHost, direct_chat, register, settings_of
 
 from surfacehost_devkit.homeserver import Account, Homeserver
@@ -37,6 +38,11 @@ async def person(homeserver: Homeserver, stack: AsyncExitStack) -> MakePerson:
 @pytest_asyncio.fixture
 async def alice(person: MakePerson) -> MatrixPerson:
     return await person("alice")
+
+
+@pytest_asyncio.fixture
+async def carol(homeserver: Homeserver, stack: AsyncExitStack, tmp_path: Path) -> SecretPerson:
+    return await stack.enter_async_context(SecretPerson(homeserver, register(homeserver, "carol"), tmp_path / "carol"))
 
 
 @pytest.fixture

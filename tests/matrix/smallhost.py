@@ -46,9 +46,11 @@ class SmallHost:
     ``memory`` and ``put`` outlive it: a second one made with them is the same surface after a restart.
     """
 
-    def __init__(self, settings: MatrixSettings, data_dir: Path, before: "SmallHost | None" = None) -> None:
+    def __init__(
+        self, settings: MatrixSettings, data_dir: Path, before: "SmallHost | None" = None, *, restored_at: float = 0.0
+    ) -> None:
         self.memory: FakeMemory = before.memory if before else FakeMemory()
-        home = Home(name="matrix", data_dir=data_dir, memory=self.memory)
+        home = Home(name="matrix", data_dir=data_dir, memory=self.memory, restored_at=restored_at)
         self.surface = MatrixSurface(home, settings)
         self.put: TellingPut = before.put if before else TellingPut(self.memory)
         self.put.called = self._tell

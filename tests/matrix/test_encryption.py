@@ -3,17 +3,15 @@
 import asyncio
 import json
 import shutil
-from contextlib import AsyncExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from nio import ErrorResponse  # type: ignore[import-untyped]  # nio ships no type marker
 from tests.matrix.conftest import MakeHost
 from tests.matrix.secretperson import SecretPerson
-from tests.matrix.smallhost import SmallHost, register
+from tests.matrix.smallhost import SmallHost
 
 from surfacehost import Message, NotReady, Refused, Reply, Undeliverable
 from surfacehost_devkit.homeserver import Account, Homeserver
@@ -21,12 +19,6 @@ from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.matrixperson import MatrixPerson
 from surfacehost_matrix import crypto
 from surfacehost_matrix.send import Sender
-
-
-@pytest_asyncio.fixture
-async def carol(homeserver: Homeserver, stack: AsyncExitStack, tmp_path: Path) -> SecretPerson:
-    account = register(homeserver, "carol")
-    return await stack.enter_async_context(SecretPerson(homeserver, account, tmp_path / "carol"))
 
 
 async def raw_events(person: SecretPerson, room: str, sender: str) -> list[dict[str, Any]]:

@@ -131,9 +131,9 @@ class Desk:
         self.memory = FakeMemory()
         self.made: list[TelegramSurface] = []
 
-    def surface(self, bot: Bot | str, **settings: Any) -> TelegramSurface:
+    def surface(self, bot: Bot | str, *, restored_at: float = 0.0, **settings: Any) -> TelegramSurface:
         token = bot if isinstance(bot, str) else bot.token
-        home = Home(name="tg", data_dir=self.data_dir, memory=self.memory)
+        home = Home(name="tg", data_dir=self.data_dir, memory=self.memory, restored_at=restored_at)
         table = {"token": token, "base_url": self.api.url, **settings}
         self.made.append(TelegramSurface(home, TelegramSettings.model_validate(table)))
         return self.made[-1]

@@ -1,5 +1,7 @@
 """Sends whose outcome is unknown, and sends repeated after a crash."""
 
+import time
+
 import pytest
 from tests.telegram.conftest import Desk, texts
 
@@ -192,6 +194,36 @@ async def test_it_is_found_in_a_busy_account(desk: Desk, api: BotApi) -> None:
     assert texts(api, alice) == ["echo: /ask"]
 
 
+@pytest.mark.parametrize("restored", [False, True])
+async def test_behind_a_burst_from_before_a_restart_it_is_found(desk: Desk, api: BotApi, *, restored: bool) -> None:
+    """The messages of the burst are told to nobody again, and in an older copy many more have come since."""
+    alice, bot = api.world.person(), api.world.bot()
+    bob = api.world.person("Bob")
+
+    async def think(message: Message) -> None:
+        if not api.faults.used and message.text == "hi":
+            for number in range(12):
+                api.world.write(alice, f"/noise {number}")
+            api.faults.plan("sendMessage", faults.hang(acts=True))
+
+    async with desk.host(desk.surface(bot)) as host:
+        host.client.thinking = think
+        api.world.write(alice, "hi")
+        await api.world.wait_for(lambda: texts(api, alice) or None)
+        await api.world.wait_for(lambda: len(host.put.events) == 13 or None)
+    for number in range(100):
+        api.world.write(bob, f"much is said since {number}")
+    surface = desk.surface(bot, restored_at=time.time() if restored else 0.0)
+    if restored:
+        surface._fetch._ids.see(str(bob.id), api.world.write(bob, "hello").id)
+    host.client.surface = surface
+    event = next(iter(host.put.events.values()))
+    assert isinstance(event, Message)
+    await surface.on_message(event, host.client)
+    assert texts(api, alice) == ["echo: hi"]
+    assert len(api.calls.of("editMessageReplyMarkup")) <= 13
+
+
 async def test_again_may_double(desk: Desk, api: BotApi) -> None:
     alice, bot = api.world.person(), api.world.bot()
     async with desk.host(desk.surface(bot, delivery="again")) as host:
@@ -273,3 +305,4 @@ def test_ids_that_are_worth_a_look() -> None:
     ids.see("42", 50_000)
     assert ids.unknown("42", after=0) == [1, 2, *range(4, 22)]
     assert ids.unknown("42", after=49_999) == [*range(50_001, 50_009)]
+    assert ids.unknown("42", after=0, long_ago=True) == [1, 2, *range(4, 62)]

@@ -42,6 +42,9 @@ AT_START: Mapping[str, str] = {
     "migrate before": "nothing has begun",
     "migrate inside": "the database is as it was",
     "migrate after": "it is of today's version",
+    "recognise before": "a copy of the data is still marked as one",
+    "recognise inside": "the same: the mark goes in the transaction that makes what is open doubtful",
+    "recognise after": "what is open is doubtful, and stays so",
     "elect before": "nothing is taken over",
     "elect inside": "what the last host had claimed is still claimed by it: it is set free at the next start",
     "elect after": "the same as before the first message",
@@ -54,5 +57,5 @@ ASIDE: Mapping[str, str] = {}
 MARKED = frozenset({"ingest", "take", "answer", "settle"})
 """Transactions right behind which the host names a step: that one stands for their ``after``."""
 
-READS = frozenset({"next_ready", "counts", "read", "read_one"})
+READS = frozenset({"next_ready", "counts", "read", "read_one", "last_restored"})
 """Transactions that change nothing: dying in one of them is dying beside it."""

@@ -51,7 +51,10 @@ class MatrixSide:
         "PUT rooms/*/send/m.room.message/* before": "it has not left: it comes again, marked as repeated",
         "PUT rooms/*/send/m.room.message/* after": "it has arrived: the same transaction id makes no second event",
     }
-    rare: Mapping[str, str] = {}
+    rare: Mapping[str, str] = {
+        "GET rooms/*/context/* before": "PUT rooms/*/send/m.room.message/* after",
+        "GET rooms/*/context/* after": "PUT rooms/*/send/m.room.message/* after",
+    }
     beside = frozenset(
         {"PUT rooms/*/typing/*", "POST rooms/*/receipt/m.read/*", "GET account/whoami", "POST keys/query"}
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from surfacehost.events import Event, load_event
-from surfacehost.store import notes
+from surfacehost.store import copies, notes
 from surfacehost.store.transaction import Fenced, Transaction
 
 FAST = "#"
@@ -25,6 +25,8 @@ class Seat:
     surface: str
     fence: int
     cursor: str | None
+    suspect_until: float = 0.0
+    """What happened before then may have been answered by a host whose database this is an older copy of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,10 @@ async def elect(tx: Transaction, surface: str) -> Seat:
         name=surface,
     )
     row = (await tx.rows("select fence, cursor from surface where name = :name", name=surface))[0]
-    return Seat(surface=surface, fence=row["fence"], cursor=row["cursor"])
+    restored = await copies.last_restored(tx)
+    return Seat(
+        surface=surface, fence=row["fence"], cursor=row["cursor"], suspect_until=restored.until if restored else 0.0
+    )
 
 
 async def ingest(
@@ -109,17 +114,17 @@ async def ingest(
     )  # fmt: skip
     if not held:
         raise Fenced(f"another host listens for {seat.surface}")
-    fresh = [arrival for arrival in arrivals if await _insert(tx, arrival, now)]
+    fresh = [arrival for arrival in arrivals if await _insert(tx, seat, arrival, now)]
     await notes.write(tx, seat.surface, memory or {})
     return fresh
 
 
-async def _insert(tx: Transaction, arrival: Arrival, now: float) -> bool:
+async def _insert(tx: Transaction, seat: Seat, arrival: Arrival, now: float) -> bool:
     inserted = await tx.run(
-        "insert into inbox (surface, event_id, lane, body, state, received_at)"
-        " values (:surface, :event, :lane, :body, :state, :now) on conflict (surface, event_id) do nothing",
+        "insert into inbox (surface, event_id, lane, body, state, received_at, suspect)"
+        " values (:surface, :event, :lane, :body, :state, :now, :suspect) on conflict (surface, event_id) do nothing",
         surface=arrival.event.surface, event=arrival.event.id, lane=arrival.lane, body=arrival.body,
-        state=arrival.state, now=now,
+        state=arrival.state, now=now, suspect=(arrival.event.at or now) < seat.suspect_until,
     )  # fmt: skip
     if inserted and arrival.state == WAITING:
         await tx.run(

@@ -60,12 +60,15 @@ async def explain(tx: Transaction, entry: Entry, parts: Sequence[Part], *, ends:
 
 
 async def _insert(tx: Transaction, entry: Entry, parts: Sequence[Part]) -> None:
+    """The parts of an answer; what answers a suspect event may be there already."""
+    rows = await tx.rows("select suspect from inbox where id = :id", id=entry.id)
+    state = "doubtful" if rows[0]["suspect"] else "waiting"
     for part in parts:
         await tx.run(
             "insert into outbox (inbox, surface, reply, kind, body, state)"
-            " values (:inbox, :surface, :reply, :kind, :body, 'waiting') on conflict (surface, reply) do nothing",
+            " values (:inbox, :surface, :reply, :kind, :body, :state) on conflict (surface, reply) do nothing",
             inbox=entry.id, surface=entry.event.surface, reply=part.id, kind=part.kind,
-            body=dump(part.body),
+            body=dump(part.body), state=state,
         )  # fmt: skip
 
 

@@ -6,7 +6,6 @@ keeps a second host out; the kernel releases it however this process ends.
 """
 
 import asyncio
-import fcntl
 import logging
 import os
 import queue
@@ -18,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from surfacehost.store import schema
-from surfacehost.store.transaction import Row, StoreFailed, StoreRefused
+from surfacehost.store import faults, schema
+from surfacehost.store.lock import lock
+from surfacehost.store.transaction import Row
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -64,14 +64,17 @@ class SqliteDatabase:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="store", daemon=True)
         self._lock: int | None = None
+        self._is_damaged = False
+        self.trouble = ""
+        """Why nothing can be stored, in one line; empty while it can. Damage does not go away by itself."""
 
     async def __aenter__(self) -> Self:
         """Take the lock, open the file, bring it to today's version.
 
-        Raises StoreRefused when another host holds the lock, the file is no database or its version is not ours.
+        Raises StoreRefused when another host holds the lock, the file is no database or damaged, its version is not
+        ours, or there is no room for it.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = _lock(self._path.with_name(self._path.name + ".lock"))
+        self._lock = lock(self._path.with_name(self._path.name + ".lock"))
         try:
             self._connection, is_new = await asyncio.to_thread(_connect, self._path)
             self._thread.start()
@@ -120,6 +123,7 @@ class SqliteDatabase:
                 return
 
     def _commit(self, group: list[_Job]) -> None:
+        changed = self._connection.total_changes
         try:
             self._connection.execute("begin immediate")
             for job in group:
@@ -128,13 +132,25 @@ class SqliteDatabase:
         except Exception as error:  # noqa: BLE001 - it goes to whoever asked; the writer serves everyone and goes on
             self._roll_back()
             if len(group) == 1:
-                _resolve(group[0].future, error=_translated(error))
+                _resolve(group[0].future, error=self._noted(error))
                 return
             for job in group:  # one of them is at fault: each on its own
                 self._commit([job])
         else:
+            if self._connection.total_changes > changed and not self._is_damaged:
+                self.trouble = ""  # what only reads proves nothing
             for job in group:
                 _resolve(job.future, job.result)
+
+    def _noted(self, error: Exception) -> Exception:
+        """*error* as whoever asked is told; the database's own is kept in mind as its trouble."""
+        if not isinstance(error, sqlite3.Error):
+            return error
+        failed = faults.failed(error)
+        failed.__cause__ = error
+        if not self._is_damaged:
+            self._is_damaged, self.trouble = faults.is_damage(error), str(failed)
+        return failed
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
@@ -144,28 +160,24 @@ class SqliteDatabase:
                 log.exception("rolling back %s", self._path)
 
 
-def _lock(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise StoreRefused(f"another surfacehost is using {path.parent}: stop it, or give this one its own") from error
-    return descriptor
-
-
 def _connect(path: Path) -> tuple[sqlite3.Connection, bool]:
-    is_new = not path.exists() or path.stat().st_size == 0
-    path.touch(mode=0o600)
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=200)
+    connection: sqlite3.Connection | None = None
     try:
+        is_new = not path.exists() or path.stat().st_size == 0
+        path.touch(mode=0o600)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=200)
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
         connection.execute("pragma foreign_keys = on")
+        if path.stat().st_size <= faults.CHECKED_UP_TO:
+            faults.look_through(connection, path)
         is_new = is_new or not connection.execute("select 1 from sqlite_master where name = 'meta'").fetchone()
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise StoreRefused(f"{path} can't be read as a database ({error}): restore a backup or move it away") from error
+    except Exception as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, sqlite3.Error | OSError):
+            raise faults.refused(error, path) from error
+        raise
     return connection, is_new
 
 
@@ -178,14 +190,6 @@ def _drive(coroutine: Coroutine[Any, Any, T]) -> T:
         return result
     coroutine.close()
     raise RuntimeError("a store operation waited for something else than its transaction")
-
-
-def _translated(error: Exception) -> Exception:
-    if not isinstance(error, sqlite3.Error):
-        return error
-    failed = StoreFailed(f"the database did not store it: {error}")
-    failed.__cause__ = error
-    return failed
 
 
 def _resolve(future: "asyncio.Future[Any]", result: object = None, error: Exception | None = None) -> None:

@@ -4,6 +4,7 @@ nio gives us what is hard (the room model, decryption, key exchange); whom to wa
 outside. Private names of nio are used on purpose, and ``PRIVATE_NAMES`` lists them: a test asserts that they exist.
 """
 
+import contextlib
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,9 @@ from surfacehost import NotReady
 from surfacehost_matrix import crypto
 
 log = logging.getLogger(__name__)
+
+OPEN = "org.surfacehost."
+"""Names in a message's content that are not encrypted with it."""
 
 PRIVATE_NAMES = {
     AsyncClient: (
@@ -135,6 +139,19 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
             response.transport_response = transport_response
             return response
 
+    async def receive_response(self, response: Any) -> None:  # noqa: ANN401 - untyped
+        """Take over an answer; of what it changes about the keys everything is stored, or nothing.
+
+        A step of a ratchet that is kept without the key that it brought would cost the key: nothing brings it again.
+        """
+        with self.store.database.atomic() if self.store else contextlib.nullcontext():
+            await super().receive_response(response)
+
+    def encrypt(self, room_id: str, message_type: str, content: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Seal *content*; what begins with our own prefix stays readable for whoever has no keys: ourselves, later."""
+        kind, sealed = super().encrypt(room_id, message_type, content)
+        return kind, sealed | {key: value for key, value in content.items() if key.startswith(OPEN)}
+
     async def _handle_invited_rooms(self, response: Any) -> None:  # noqa: ANN401 - untyped
         """Invitations are read from the response; a model of rooms we are not in is of no use."""
 
@@ -145,6 +162,8 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
             self._mark_encrypted(room_id, event, encrypted_rooms)
             try:
                 super()._handle_joined_state(room_id, _only(join_info, event), encrypted_rooms)
+            except crypto.NO_ROOM:
+                raise
             except Exception:
                 log.exception("a state event of %s can't be used; it is skipped", room_id)
 
@@ -158,6 +177,8 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
         self._mark_encrypted(room_id, event, encrypted_rooms)
         try:
             return super()._handle_timeline_event(event, room_id, room, encrypted_rooms)
+        except crypto.NO_ROOM:
+            raise
         except Exception:
             log.exception("an event of %s can't be used; it is skipped", room_id)
             return None
@@ -195,6 +216,8 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
     async def _collect_key_requests(self) -> None:
         try:
             await super()._collect_key_requests()
+        except crypto.NO_ROOM:
+            raise
         except Exception:
             log.exception("a request for keys can't be handled")
 

@@ -6,7 +6,8 @@ Each guard stands for something that any user, or a crash at the wrong moment, c
 - keys of a device that are no keys end a query for devices, and with it every send into the rooms of its owner;
 - an encrypted payload of a state event's type is applied to the model of the room: rights and members can be forged;
 - keys that reached the homeserver before they reached our disk are refused at every later upload;
-- a send that is cancelled while it hands out keys blocks every later send into the room.
+- a send that is cancelled while it hands out keys blocks every later send into the room;
+- keys that a full disk did not take are in use as if they were stored, until the next start.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import fcntl
 import logging
 import os
 import secrets
+import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +43,8 @@ PRIVATE_NAMES = {
 
 UNREADABLE = (vodozemac.PickleException, vodozemac.LibolmPickleException, peewee.DatabaseError)
 """What opening a store of keys raises when it is damaged or its secret is another one."""
+NO_ROOM = (peewee.OperationalError, sqlite3.OperationalError)
+"""What using it raises when the disk is full or failing. Of nobody else's making, so no guard lets it pass."""
 NETWORK = (aiohttp.ClientError, OSError)  # of which TimeoutError is one
 
 log = logging.getLogger(__name__)
@@ -50,18 +54,39 @@ log = logging.getLogger(__name__)
 def store(folder: Path) -> Iterator[str]:
     """Hold the folder of the keys for this process alone; gives the secret that they are stored under.
 
-    Two processes on one store destroy each other's sessions. Raises NotReady when another one holds it.
+    Two processes on one store destroy each other's sessions. Raises NotReady when another one holds it, or the disk
+    has no room for it.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    with _stored(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise NotReady(f"another process uses the keys in {folder}") from error
-        yield _secret(folder / "secret")
+        with _stored(folder):
+            secret = _secret(folder / "secret")
+        yield secret
     finally:
         os.close(lock)  # and with it the lock goes
+
+
+@contextmanager
+def _stored(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise NotReady(f"the keys can't be stored in {folder}: {error.strerror}") from error
+
+
+@contextmanager
+def storing() -> Iterator[None]:
+    """Turn what a full disk does to the store of keys into NotReady."""
+    try:
+        yield
+    except NO_ROOM as error:
+        raise NotReady(f"the keys can't be stored: {error}") from error
 
 
 def _secret(file: Path) -> str:
@@ -72,6 +97,20 @@ def _secret(file: Path) -> str:
         draft.write_text(secrets.token_urlsafe(32))
         draft.replace(file)
     return file.read_text()
+
+
+def inherit(olm: Any, folder: Path, device_id: str) -> None:  # noqa: ANN401 - untyped
+    """Give *olm* what an earlier device of the account, whose store is in *folder* as well, can read in rooms."""
+    store = olm.store
+    if not (folder / f"{store.user_id}_{device_id}.db").exists():
+        return
+    earlier = type(store)(store.user_id, device_id, str(folder), pickle_key=store.pickle_key)
+    try:
+        for session in earlier.load_inbound_group_sessions():
+            if olm.inbound_group_store.add(session):
+                olm.save_inbound_group_session(session)
+    finally:
+        earlier.database.close()
 
 
 def guard(olm: Any) -> None:  # noqa: ANN401 - untyped
@@ -95,6 +134,8 @@ def _guard_room_events(olm: Any) -> None:  # noqa: ANN401 - untyped
     def decrypt_safely(event: Any, room_id: str | None = None) -> Any:  # noqa: ANN401 - untyped
         try:
             clear = decrypt(event, room_id)
+        except NO_ROOM:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it raises, another user has sent it
             log.warning("%s can't be decrypted: %s", event.event_id, type(error).__name__)
             return None
@@ -114,6 +155,8 @@ def _guard_device_events(olm: Any) -> None:  # noqa: ANN401 - untyped
     def handle_safely(event: Any) -> Any:  # noqa: ANN401 - untyped
         try:
             return handle(event)
+        except NO_ROOM:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it raises, another user has sent it
             log.warning("a key message by %s can't be read: %s", event.sender, type(error).__name__)
             if isinstance(error, vodozemac.SessionCreationException):
@@ -167,7 +210,7 @@ async def _try(what: str, call: Callable[[], Awaitable[Any]]) -> None:
         answer = await call()
         for each in answer if isinstance(answer, list) else [answer]:
             _check_answer(each)
-    except NETWORK:
+    except (*NETWORK, *NO_ROOM):
         raise
     except NotReady as error:
         log.warning("%s failed (%s); it is tried again", what, error)
@@ -209,7 +252,7 @@ async def _takes(call: Callable[[], Awaitable[Any]]) -> bool:
     """Whether nio understands the answer to *call*."""
     try:
         answer = await call()
-    except NETWORK:
+    except (*NETWORK, *NO_ROOM):
         raise
     except Exception as error:  # noqa: BLE001 - whatever it raises, it is about what another user has published
         log.warning("keys of others can't be used: %s", type(error).__name__)

@@ -100,14 +100,27 @@ class Homeserver:
         await self._held.aclose()
 
     def adopt(self, login: Login) -> None:
-        """Go on as the device of *login*. Raises Refused when its keys can't be read."""
+        """Go on as the device of *login*. Raises Refused when its keys can't be read, NotReady without room."""
         self._token = login.access_token
         try:
-            self.nio.restore_login(login.user_id, login.device_id, login.access_token)
+            with crypto.storing():
+                self.nio.restore_login(login.user_id, login.device_id, login.access_token)
         except crypto.UNREADABLE as error:
             raise Refused(
                 f"the keys in {self._keys} can't be read: {error}; remove the folder to begin anew"
             ) from error
+
+    def inherit(self, device_id: str) -> None:
+        """Take over the keys of rooms that the account's earlier device *device_id* had been given."""
+        with crypto.storing():
+            crypto.inherit(self.nio.olm, self._keys, device_id)
+
+    async def collect_keys(self, since: str | None) -> None:
+        """Take the keys that wait for the device, and nothing else."""
+        only_keys: dict[str, Any] = {"room": {"rooms": []}, "presence": {"types": []}, "account_data": {"types": []}}
+        while since is not None:
+            response = await self._nio(self.nio.sync(timeout=0, sync_filter=only_keys, since=since))
+            since = response.next_batch if response.to_device_events else None
 
     @property
     def identity_key(self) -> str:
@@ -207,7 +220,7 @@ class Homeserver:
         """Find out who is in *room*, with which devices; nio does it while sending, but takes failures for answers."""
         if not self.nio.rooms[room].members_synced:
             await self._nio(self.nio.joined_members(room))
-        with reaching(self.url):
+        with reaching(self.url), crypto.storing():
             async with asyncio.timeout(CALL_S):
                 if self.nio.should_query_keys:
                     await self.nio.keys_query()
@@ -219,7 +232,7 @@ class Homeserver:
         async with self._news:
             self._news.notify_all()
         if self.nio.olm:
-            with reaching(self.url):
+            with reaching(self.url), crypto.storing():
                 async with asyncio.timeout(CALL_S):
                     await crypto.tend(self.nio)
 
@@ -248,7 +261,7 @@ class Homeserver:
             raise
 
     async def _nio(self, call: Awaitable[Any], limit_s: float = CALL_S) -> Any:  # noqa: ANN401 - nio's responses
-        with reaching(self.url):
+        with reaching(self.url), crypto.storing():
             async with asyncio.timeout(limit_s):
                 try:
                     answer = await call

@@ -6,24 +6,28 @@ allows five, then one in five minutes.
 """
 
 import logging
+import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
-from surfacehost import Memory, NotReady, Refused
+from surfacehost import Home, Memory, NotReady, Refused
 from surfacehost_matrix.failures import Declined
 from surfacehost_matrix.homeserver import Homeserver, Login
 from surfacehost_matrix.settings import MatrixSettings
 
 NOTE = "login"
+DEVICE = "device"
+"""Which device we are, since when."""
 
 log = logging.getLogger(__name__)
 
 
-async def enter(homeserver: Homeserver, settings: MatrixSettings, memory: Memory) -> Login:
-    """Log in, or find that we still are; at most one login with the password.
+async def enter(homeserver: Homeserver, settings: MatrixSettings, home: Home, since: str | None = None) -> Login:
+    """Log in, or find that we still are; at most one login with the password. *since*: where we are in the sync.
 
     Raises NotReady when the homeserver is away or makes us wait, Refused when it does not know the account so.
     """
+    memory = home.memory
     if settings.access_token is not None:
         login = await _by_token(homeserver, settings, settings.access_token.get_secret_value())
     else:
@@ -31,6 +35,7 @@ async def enter(homeserver: Homeserver, settings: MatrixSettings, memory: Memory
     homeserver.adopt(login)
     if homeserver.encrypts:
         await _check_keys(homeserver, settings, memory, login)
+        await _check_age(homeserver, settings, home, login, since)
     return login
 
 
@@ -107,12 +112,36 @@ async def _check_keys(homeserver: Homeserver, settings: MatrixSettings, memory: 
     if published is None:
         homeserver.publish_keys()
     elif published != homeserver.identity_key:
-        if settings.password is None:
-            raise Refused("the access token's device has encryption keys that are not here; make a new token")
-        log.error("the keys of device %s are lost; logging in as a new device", login.device_id)
-        await homeserver.call("POST", "logout", body={})
-        await memory.set({NOTE: None})
-        raise NotReady("the device's keys are lost; it is replaced")
+        await _replace(homeserver, settings, memory, login, "are not here")
+
+
+async def _check_age(
+    homeserver: Homeserver, settings: MatrixSettings, home: Home, login: Login, since: str | None
+) -> None:
+    """Replace a device whose keys are from an older copy of the data, after taking what it can still read.
+
+    Its keys have gone on since without the copy: what it encrypts nobody could read, and of what others encrypt for it
+    it could read little. A new device starts afresh with everybody, and keeps the keys of rooms that the old one had.
+    """
+    known: Mapping[str, Any] = await home.memory.get(DEVICE) or {}
+    if known.get("id") != login.device_id:
+        if known:
+            homeserver.inherit(known["id"])
+        await home.memory.set({DEVICE: {"id": login.device_id, "since": time.time()}})
+    elif known["since"] < home.restored_at:
+        await homeserver.collect_keys(since)
+        await _replace(homeserver, settings, home.memory, login, "are an older copy")
+
+
+async def _replace(
+    homeserver: Homeserver, settings: MatrixSettings, memory: Memory, login: Login, trouble: str
+) -> NoReturn:
+    if settings.password is None:
+        raise Refused(f"the encryption keys of the access token's device {trouble}; make a new token")
+    log.error("the keys of device %s %s; logging in as a new device", login.device_id, trouble)
+    await homeserver.call("POST", "logout", body={})
+    await memory.set({NOTE: None})
+    raise NotReady(f"the device's keys {trouble}; it is replaced")
 
 
 def _check_user(settings: MatrixSettings, answer: Mapping[str, Any]) -> None:

@@ -23,6 +23,8 @@ from surfacehost_matrix.settings import SpaceSettings
 MARK = "org.surfacehost.made_for"
 """State event of every room we make: for whom, and which part of their Space it is."""
 SPACE = "space"
+FOUND_AGAIN = "found_again"
+"""Note: the time of the last restoring after which rooms that were made since the copy were looked for."""
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +57,20 @@ class Provisioning:
                     ) from refusal
             return note["rooms"][_part(self._space.rooms[0])] if note["by"] == invite_id else None
 
+    async def find_again(self, homeserver: Homeserver, restored_at: float) -> None:
+        """Learn what was made for whom since the copy that we go on with was made; once for each copy."""
+        if (await self._memory.get(FOUND_AGAIN) or 0) >= restored_at:
+            return
+        found: dict[str, dict[str, str]] = {}
+        for room in await self._unknown_rooms(homeserver):
+            if mark := await _own_mark(homeserver, room, self._surface):
+                found.setdefault(mark["person"], {})[mark["part"]] = room
+        for person, rooms in found.items():
+            note = self._chats.made_for(person) or {"by": "", "rooms": {}, "opening": "", "done": False}
+            await self._keep(person, note, rooms=note["rooms"] | rooms)
+            log.info("found %d rooms that were made for %s since the copy", len(rooms), person)
+        await self._memory.set({FOUND_AGAIN: restored_at})
+
     async def _make(self, homeserver: Homeserver, person: str, note: Notes) -> None:
         space = await self._room(homeserver, person, note, SPACE, self._space_body(person))
         for order, name in enumerate(self._space.rooms):
@@ -79,12 +95,16 @@ class Provisioning:
 
     async def _find(self, homeserver: Homeserver, person: str, part: str) -> str | None:
         """A room that an earlier attempt made without living to note it."""
-        joined = await homeserver.call("GET", "joined_rooms")
-        for room in set(joined["joined_rooms"]) - self._chats.rooms_made():
+        for room in await self._unknown_rooms(homeserver):
             if await homeserver.state(room, MARK) == self._mark(person, part) and await _is_own(homeserver, room):
                 log.info("found the room that was made for %s before: %s", person, room)
                 return str(room)
         return None
+
+    async def _unknown_rooms(self, homeserver: Homeserver) -> set[str]:
+        """The rooms we are in of which we don't know that we made them."""
+        joined = await homeserver.call("GET", "joined_rooms")
+        return set(joined["joined_rooms"]) - self._chats.rooms_made()
 
     async def _keep(self, person: str, note: Notes, **changes: Any) -> None:  # noqa: ANN401 - JSON
         await self._memory.set({PERSON + person: note | changes})
@@ -131,6 +151,18 @@ def _server(homeserver: Homeserver) -> str:
 
 async def _link(homeserver: Homeserver, space: str, room: str, link: Mapping[str, Any]) -> None:
     await homeserver.call("PUT", "rooms", space, "state", "m.space.child", room, body=link)
+
+
+async def _own_mark(homeserver: Homeserver, room: str, surface: str) -> dict[str, Any] | None:
+    """For whom *room* was made; None where we did not make it, or can't see."""
+    try:
+        mark = await homeserver.state(room, MARK)
+        is_own = mark is not None and mark.get("surface") == surface and await _is_own(homeserver, room)
+    except Declined as refusal:
+        if blame := refusal.blames_account():
+            raise blame from refusal
+        return None
+    return mark if is_own else None
 
 
 async def _is_own(homeserver: Homeserver, room: str) -> bool:

@@ -1,13 +1,13 @@
 """Sending: one message after another in each room, each under a transaction id that a repeat has again."""
 
 import asyncio
-import hashlib
 from typing import Any
 from weakref import WeakValueDictionary
 
 from surfacehost import NotReady, Refused, Reply, Undeliverable
 from surfacehost_matrix.failures import Declined
 from surfacehost_matrix.homeserver import Homeserver
+from surfacehost_matrix.sent import MARK, is_there, transaction
 
 
 class Sender:
@@ -24,6 +24,8 @@ class Sender:
         lock = self._locks.setdefault(room, asyncio.Lock())
         async with lock:
             try:
+                if reply.repeated and await is_there(homeserver, reply, room):
+                    return
                 await homeserver.paced(
                     lambda: homeserver.send_message(room, content(reply, room), transaction=transaction(reply.id))
                 )
@@ -37,6 +39,7 @@ class Sender:
 def content(reply: Reply, room: str) -> dict[str, Any]:
     """The ``m.room.message`` that *reply* is in *room*: a text, in its thread where it has one."""
     body: dict[str, Any] = {"msgtype": "m.text", "body": reply.body["body"], "m.mentions": {}}
+    body[MARK] = transaction(reply.id)
     if formatted := reply.body.get("formatted_body"):
         body |= {"format": "org.matrix.custom.html", "formatted_body": formatted}
     if reply.event.topic and reply.event.chat == room:
@@ -48,8 +51,3 @@ def content(reply: Reply, room: str) -> dict[str, Any]:
             "m.in_reply_to": {"event_id": reply.event.id},
         }
     return body
-
-
-def transaction(reply_id: str) -> str:
-    """The transaction id of a reply: the same for every attempt, and no longer than a path may bear."""
-    return hashlib.sha256(reply_id.encode()).hexdigest()[:32]

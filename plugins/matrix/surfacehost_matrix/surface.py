@@ -61,8 +61,10 @@ class MatrixSurface:
     async def listen(self, put: Put) -> None:
         """Connect, log in, and read until something breaks; see the contract for what is raised then."""
         async with Homeserver(self._settings, self._home.data_dir / "crypto") as homeserver:
-            await enter(homeserver, self._settings, self._home.memory)
+            await enter(homeserver, self._settings, self._home, put.cursor)
             await self._chats.recall(self._home.memory)
+            if self._provisioning:
+                await self._provisioning.find_again(homeserver, self._home.restored_at)
             sync = Sync(homeserver, put, self._chats, self._home.name)
             await sync.first()
             self._homeserver = homeserver

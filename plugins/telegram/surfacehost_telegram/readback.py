@@ -10,7 +10,8 @@ somebody else's) are the Bot API server's own findings; only a message of ours g
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
+from enum import Enum
 
 from telegram.error import BadRequest
 
@@ -23,6 +24,8 @@ MOST = 20
 """How many ids are looked at in all; each is a call that counts against the chat's budget."""
 NEWS_S = 10.0
 """How long the first send waits for the first polls, which tell what people wrote while nobody listened."""
+MOST_LONG_AGO = 60
+"""The same for what an older copy of the host's data does not know: where to look is less certain."""
 REMEMBERED = 1000
 """How many of the latest ids are remembered where they are counted."""
 
@@ -85,39 +88,61 @@ class MessageIds:
             log.info("no poll is answered; messages are sent without knowing what people wrote meanwhile")
             self._caught_up.set()
 
-    def unknown(self, chat: str, *, after: int, reply: str = "") -> list[int]:
+    def unknown(self, chat: str, *, after: int, reply: str = "", long_ago: bool = False) -> list[int]:
         """The ids above *after* that may be that of *reply*, which nobody told us about, lowest first.
 
-        The lowest, because a message gets its id within seconds of the call; higher ones came later.
+        The lowest, because a message gets its id within seconds of the call; higher ones came later. More of them where
+        *after* is *long_ago*.
         """
         seen = {number for number, whose in self._seen.get(_count_of(chat), ()) if not (reply and whose == reply)}
+        most = MOST_LONG_AGO if long_ago else MOST
         end = min(max(after, self.newest(chat)) + SLACK, after + REMEMBERED)
-        return [number for number in range(after + 1, end + 1) if number not in seen][:MOST]
+        return [number for number in range(after + 1, end + 1) if number not in seen][:most]
 
 
 def _count_of(chat: str) -> str:
     return chat if int(chat) <= _FIRST_SUPERGROUP else ""
 
 
-async def find_own(bot: Bot, chat: str, ids: Iterable[int]) -> int | None:
+async def find_own(bot: Bot, chat: str, ids: Sequence[int]) -> int | None:
     """The first of *ids* that is a message of ours in *chat*, none if none is.
 
-    What we send in a chat goes out one after another, so the first one is the one whose answer was lost.
+    What we send in a chat goes out one after another, so the first one is the one whose answer was lost. Where the last
+    of them turn out to be messages of others, those behind are looked at as well: what came before a restart is told
+    to nobody again.
     """
-    for message_id in ids:
-        if await _is_own(bot, chat, message_id):
-            return message_id
+    ahead, end = deque(ids), max(ids, default=0)
+    for _ in range(len(ids) + MOST):
+        if not ahead:
+            break
+        message_id = ahead.popleft()
+        match await _whose(bot, chat, message_id):
+            case Whose.OURS:
+                return message_id
+            case Whose.THEIRS:
+                ahead.extend(range(end + 1, message_id + SLACK + 1))
+                end = max(end, message_id + SLACK)
     return None
 
 
-async def _is_own(bot: Bot, chat: str, message_id: int) -> bool:
+class Whose(Enum):
+    """Whose a message is."""
+
+    OURS = "of the bot"
+    THEIRS = "of somebody else"
+    NOBODYS = "there is none"
+
+
+async def _whose(bot: Bot, chat: str, message_id: int) -> Whose:
     try:
         await bot.edit_message_reply_markup(chat_id=chat, message_id=message_id)
     except BadRequest as error:
         reason = error.message.casefold()
         if "not modified" in reason:
-            return True
-        if "message to edit not found" in reason or "can't be edited" in reason:
-            return False
+            return Whose.OURS
+        if "can't be edited" in reason:
+            return Whose.THEIRS
+        if "message to edit not found" in reason:
+            return Whose.NOBODYS
         raise
-    return True  # it had buttons, and only our own messages could have lost them
+    return Whose.OURS  # it had buttons, and only our own messages could have lost them

@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 from telegram import LinkPreviewOptions, MessageEntity, ReplyParameters
 from telegram.error import BadRequest, ChatMigrated
 
-from surfacehost import Event, Memory, NotReady, PlatformClient, Reply, Uncertain, Undeliverable
+from surfacehost import Event, Home, NotReady, PlatformClient, Reply, Uncertain, Undeliverable
 from surfacehost_telegram.bot import Bot, Flooded
 from surfacehost_telegram.limiter import PATIENCE_S
 from surfacehost_telegram.outcome import Outcome, outcome
@@ -21,6 +21,9 @@ from surfacehost_telegram.settings import Delivery
 
 _TRIES = 5
 """Calls for one reply at the most; each after the first corrects something or follows a penalty."""
+
+AHEAD_S = 60.0
+"""By how much Telegram's clock may be ahead of ours."""
 
 PLACEHOLDER = "…"
 """What stands where an answer is about to be, with ``delivery = "edit"``."""
@@ -46,13 +49,14 @@ class Letter:
 class Sender:
     """Sends replies, those of one chat one after another.
 
-    Notes in *memory*: ``moved:<chat>`` where a group went, ``last:<chat>`` the last message known to have arrived, and
+    Its notes: ``moved:<chat>`` where a group went, ``last:<chat>`` the last message known to have arrived, and
     where the account's own count of messages stands. With each reply, before the call: see ``_note``.
     """
 
-    def __init__(self, bot: Bot, memory: Memory, ids: MessageIds, delivery: Delivery) -> None:
+    def __init__(self, bot: Bot, home: Home, ids: MessageIds, delivery: Delivery) -> None:
         self._bot = bot
-        self._memory = memory
+        self._memory = home.memory
+        self._restored_until = home.restored_at + AHEAD_S if home.restored_at else 0.0
         self._ids = ids
         self._delivery = delivery
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # lives while somebody holds it
@@ -77,7 +81,7 @@ class Sender:
 
     async def _is_settled(self, reply: Reply, letter: Letter) -> bool:
         """Whether nothing is left to do for a reply whose earlier attempt ended without an answer."""
-        if reply.note is None:
+        if reply.note is None and not self._is_from_a_copy(reply):
             return False  # it had not got as far as a call
         if self._delivery in ("again", "edit"):
             return False
@@ -92,16 +96,22 @@ class Sender:
         await self._arrived(reply, letter.chat, found)
         return True
 
+    def _is_from_a_copy(self, reply: Reply) -> bool:
+        """Whether what we have noted of *reply* may be older than what became of it."""
+        return reply.event.at < self._restored_until
+
     async def _find(self, reply: Reply, chat: str) -> int | None:
         """The id under which *reply* is in *chat*, none if it is not. While that can't be told it stays uncertain."""
-        tried = {"chat": chat, "after": reply.event.native.get("message_id", 0), "at": 0.0} | reply.note
+        asked = reply.event.native.get("message_id", 0)
+        tried = {"chat": chat, "after": asked, "at": 0.0} | (reply.note or {})
         if tried["chat"] != chat:
             return None  # what was written in the group that moved here has no id here
         # By a clock that may have been turned: never more than the whole, never less than nothing.
         await asyncio.sleep(min(GRACE_S, max(0.0, tried["at"] + GRACE_S - time.time())))
         await self._ids.be_current()
         try:
-            return await find_own(self._bot, chat, self._ids.unknown(chat, after=tried["after"], reply=reply.id))
+            ids = self._ids.unknown(chat, after=tried["after"], reply=reply.id, long_ago=self._is_from_a_copy(reply))
+            return await find_own(self._bot, chat, ids)
         except ChatMigrated:
             return None
         except Exception as error:

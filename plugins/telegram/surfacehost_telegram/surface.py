@@ -41,7 +41,7 @@ class TelegramSurface:
         ids = MessageIds()
         self._bot = Bot(settings, ChatBudgets())
         self._fetch = Fetch(self._bot, home.name, ids)
-        self._sender = Sender(self._bot, home.memory, ids, settings.delivery)
+        self._sender = Sender(self._bot, home, ids, settings.delivery)
 
     async def listen(self, put: Put) -> None:
         """Read the bot's updates until cancelled."""

@@ -1,0 +1,35 @@
+"""One host for each folder: a lock that the kernel releases, however its process ends."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from surfacehost.store.faults import refused
+from surfacehost.store.transaction import StoreRefused
+
+
+def lock(path: Path) -> int:
+    """The descriptor of the locked file *path*; closing it releases. Raises StoreRefused when another host has it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise refused(error, path) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise StoreRefused(f"another surfacehost is using {path.parent}: stop it, or give this one its own") from error
+    return descriptor
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep every other host out of *folder*, wherever its database is. Raises StoreRefused."""
+    descriptor = lock(folder / "host.lock")
+    try:
+        yield
+    finally:
+        os.close(descriptor)
