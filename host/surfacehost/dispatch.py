@@ -40,6 +40,7 @@ class Patience:
 
     attempts: int = 5
     age_s: float = 600.0
+    """Of the pauses between its attempts, summed up: a clock that is set makes nothing older."""
 
 
 class Dispatch:
@@ -109,8 +110,8 @@ class Dispatch:
         """Seconds until the next thread may be taken."""
         if len(self._lanes) >= self._places or self._is_parked:
             return LOOK_AGAIN_S
-        at = await self._database.tx(inbox.next_ready, self._health.name)
-        return LOOK_AGAIN_S if at is None else min(LOOK_AGAIN_S, max(0.0, at - time.time()))
+        wait_s = await self._database.tx(inbox.next_ready, self._health.name, now=time.time())
+        return LOOK_AGAIN_S if wait_s is None else min(LOOK_AGAIN_S, wait_s)
 
     async def _wait_for_bell(self, at_most_s: float) -> None:
         waits = asyncio.get_running_loop().call_later(at_most_s, self._bell.set)
@@ -184,8 +185,7 @@ class Dispatch:
         return inbox.Again(delay_s=delay_s, error=str(error), counts=False, sure=is_sure)
 
     def _has_patience(self, entry: inbox.Entry) -> bool:
-        age_s = time.time() - (entry.failed_at or time.time())
-        return entry.attempts + 1 < self._patience.attempts or age_s < self._patience.age_s
+        return entry.attempts + 1 < self._patience.attempts or entry.waited_s < self._patience.age_s
 
     def _again(self, entry: inbox.Entry, error: Exception) -> inbox.Again:
         """A bug, or a message that can't be handled: try again, but not for ever."""

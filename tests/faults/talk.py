@@ -1,0 +1,139 @@
+"""People who keep writing, each in a thread of their own, and the account of what they got for it.
+
+Judged from outside: by what the homeserver's history and the simulator's chats hold, and what the agent remembers.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from surfacehost_devkit.botapi import Account, World
+from surfacehost_devkit.matrixperson import MatrixPerson
+
+UNREACHABLE = "I can't reach the assistant right now. Please try again in a minute."
+LOST = "The connection broke before the answer was finished."
+OVERLOADED = "The assistant is overloaded. Please try again in a minute."
+
+
+class Thread(Protocol):
+    """One person's conversation with the bot."""
+
+    async def say(self, text: str) -> None: ...
+
+    async def heard(self, count: int, timeout_s: float) -> list[str]:
+        """Everything the bot has said there, once it is *count* messages or the time is up."""
+        ...
+
+
+class OnMatrix:
+    def __init__(self, person: MatrixPerson, room: str, bot: str) -> None:
+        self._person = person
+        self.room = room
+        self._bot = bot
+
+    async def say(self, text: str) -> None:
+        await self._person.send(self.room, text)
+
+    async def heard(self, count: int, timeout_s: float) -> list[str]:
+        def bodies() -> list[str]:
+            return [one.body for one in self._person.seen.events[self.room] if one.sender == self._bot and one.body]
+
+        try:
+            await self._person.wait_for(lambda: len(bodies()) > count, timeout_s)
+        except TimeoutError:
+            return bodies()[1:]
+        # What the server keeps, not what its client was told; the first word is the greeting.
+        history = await self._person.history(self.room)
+        return [event.body for event in history if event.sender == self._bot and event.body][1:]
+
+
+class OnTelegram:
+    def __init__(self, world: World, person: Account) -> None:
+        self._world = world
+        self.person = person
+
+    async def say(self, text: str) -> None:
+        self._world.write(self.person, text)
+
+    async def heard(self, count: int, timeout_s: float) -> list[str]:
+        def texts() -> list[str]:
+            return [one.content.text for one in self._world.replies(self.person.id)]
+
+        try:
+            await self._world.wait_for(lambda: len(texts()) >= count or None, timeout_s=timeout_s)
+        except TimeoutError:
+            return texts()
+        return texts()
+
+
+@dataclass(slots=True)
+class Told:
+    """What was said in a thread, and for each what may be answered: one of these, once."""
+
+    thread: Thread
+    texts: list[str] = field(default_factory=list)
+    answers: list[Sequence[str]] = field(default_factory=list)
+
+    async def say(self, text: str, *answers: str) -> None:
+        """Say *text*; without *answers* it wants to be echoed."""
+        self.texts.append(text)
+        self.answers.append(answers or (f"echo: {text}",))
+        await self.thread.say(text)
+
+
+class Talk:
+    """Threads on both surfaces, and the account."""
+
+    def __init__(self, threads: Sequence[Thread], at_rest: Callable[[], Awaitable[None]]) -> None:
+        self.told = [Told(thread) for thread in threads]
+        self._at_rest = at_rest
+
+    @property
+    def count(self) -> int:
+        return sum(len(told.texts) for told in self.told)
+
+    async def say(self, text: str, *answers: str) -> None:
+        """Everyone says *text*."""
+        await asyncio.gather(*(told.say(text, *answers) for told in self.told))
+
+    @asynccontextmanager
+    async def going(self, *answers: str, every_s: float = 1.5) -> AsyncIterator[None]:
+        """Everyone keeps writing while the body runs; an echo is always right, *answers* are as well."""
+        over = asyncio.Event()
+        writing = [asyncio.create_task(self._keep_writing(told, answers, every_s, over)) for told in self.told]
+        try:
+            yield
+        finally:
+            over.set()
+            await asyncio.gather(*writing)
+
+    async def _keep_writing(self, told: Told, answers: Sequence[str], every_s: float, over: asyncio.Event) -> None:
+        while not over.is_set():
+            text = f"number {len(told.texts)}"
+            await told.say(text, f"echo: {text}", *answers)
+            try:
+                await asyncio.wait_for(over.wait(), every_s)
+            except TimeoutError:
+                continue
+
+    async def check(self, timeout_s: float = 60) -> None:
+        """Everything that was said is answered once and in order, and nothing else was said."""
+        await asyncio.gather(*(told.thread.heard(len(told.texts), timeout_s) for told in self.told))
+        await self._at_rest()
+        for told in self.told:
+            heard = await told.thread.heard(len(told.texts), 5)
+            wanted = [told.answers[n][0] if n >= len(heard) or heard[n] not in told.answers[n] else heard[n]
+                      for n in range(len(told.texts))]  # fmt: skip
+            assert heard == wanted
+
+    async def check_agent(self) -> None:
+        """The agent, which must not have been restarted, was asked everything once and in order."""
+        for told in self.told:
+            asked = list(told.texts)
+            told.texts.append("!demo memory")
+            await told.thread.say("!demo memory")
+            remembered = (await told.thread.heard(len(told.texts), 30))[-1]
+            assert re.findall(r"^\s*\d+\. (.*)$", remembered, re.MULTILINE) == asked
