@@ -120,6 +120,11 @@ class Faults:
         else:
             self._planned.pop(name.lower(), None)
 
+    @property
+    def is_planned(self) -> bool:
+        """Whether anything is still to go wrong."""
+        return any(self._planned.values())
+
     def release(self) -> None:
         """Let everything that hangs go on."""
         self._released.set()

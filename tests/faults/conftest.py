@@ -27,6 +27,10 @@ class Stage(Scene):
         written = super().settings(token=token, agent=agent, matrix=matrix, defaults=defaults)
         return written.replace(self.homeserver.url, self.proxy.url)
 
+    async def all_asked(self) -> None:
+        """Wait until the agent is at work in all four threads."""
+        await self.seen(lambda status: sum(way["steps"][-1][0] == "asked" for way in status["ways"]) == 4)
+
     async def go(self) -> Talk:
         """Start the host and have two people on each surface meet it."""
         await self.start()
