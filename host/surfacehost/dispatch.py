@@ -67,15 +67,19 @@ class Dispatch:
         self._bell = asyncio.Event()
         self._lanes: set[asyncio.Task[None]] = set()
         self._misses: dict[str, int] = {}
+        self._patient: set[str] = set()
+        """Lanes that wait for the platform to be there again, for no time that anybody named."""
+        self._up_since = 0.0
 
     def wake(self) -> None:
-        """Something new is in the inbox, or a place is free."""
+        """Something new is in the inbox, a place is free, or the platform is there again."""
         self._bell.set()
 
     async def run(self) -> None:
         """Take threads for as long as the host runs; when cancelled, what is running is left to ``drain``."""
         while True:
             self._bell.clear()
+            await self._insist(self._welcome)
             if not self._is_parked:
                 for entry in await self._insist(self._take):
                     lane = asyncio.create_task(self._work(entry), name=f"lane {entry.lane}")
@@ -98,6 +102,16 @@ class Dispatch:
     @property
     def _is_parked(self) -> bool:
         return self._health.state == "parked"
+
+    async def _welcome(self) -> None:
+        """Once the platform is there again, let go on who waited for that: the rest of a pause would help nobody."""
+        if self._health.state != "up" or self._health.since == self._up_since:
+            return
+        if self._patient:
+            await self._database.tx(inbox.hurry, self._patient)
+        self._up_since = self._health.since
+        self._misses.clear()
+        self._patient.clear()
 
     async def _take(self) -> list[inbox.Entry]:
         """Claim what there is room for. Commands find room always: one of them may be what makes it."""
@@ -136,6 +150,7 @@ class Dispatch:
     async def _one(self, entry: inbox.Entry) -> inbox.Entry | None:
         """Deliver *entry* and settle it; the next of its thread."""
         self._ways.mark(entry.event, Step.TAKEN)
+        self._patient.discard(entry.lane)
         try:
             async with self._client.visiting(entry):
                 error = await self._plugins.deliver(entry.event, self._client)
@@ -181,6 +196,8 @@ class Dispatch:
         misses = self._misses[entry.lane] = self._misses.get(entry.lane, 0) + 1
         delay_s = max(getattr(error, "retry_after", None) or 0.0, pause(misses))
         log.info("%s waits %.1f s: %s", entry.event.key, delay_s, error)
+        if isinstance(error, NotReady) and error.retry_after is None:
+            self._patient.add(entry.lane)
         is_sure = not isinstance(error, Uncertain | StoreFailed)  # a full disk says nothing about what was sent
         return inbox.Again(delay_s=delay_s, error=str(error), counts=False, sure=is_sure)
 

@@ -18,6 +18,8 @@ UNREACHABLE = "I can't reach the assistant right now. Please try again in a minu
 LOST = "The connection broke before the answer was finished."
 OVERLOADED = "The assistant is overloaded. Please try again in a minute."
 
+MEMORY = re.compile(r"I remember:\n.*", re.DOTALL)
+
 Wanted = str | re.Pattern[str]
 
 
@@ -142,16 +144,17 @@ class Talk:
         await self._at_rest()
         for told in self.told:
             heard = await told.thread.heard(len(told.texts), 5)
-            assert [_fits(*pair) for pair in zip_longest(heard, told.answers, told.texts)] == [""] * len(told.texts)
+            wrong = [line for pair in zip_longest(heard, told.answers, told.texts) if (line := _fits(*pair))]
+            assert not wrong, "\n".join(wrong)
 
     async def check_agent(self) -> None:
         """The agent, which must not have been restarted, was asked everything once and in order."""
         for told in self.told:
             asked = list(told.texts)
-            told.texts.append("!demo memory")
-            await told.thread.say("!demo memory")
+            await told.say("!demo memory", MEMORY)
             remembered = (await told.thread.heard(len(told.texts), 30))[-1]
-            assert re.findall(r"^\s*\d+\. (.*)$", remembered, re.MULTILINE) == asked
+            found = re.findall(r"^\s*\d+\. (.*)$", remembered, re.MULTILINE)
+            assert found == asked, f"it was asked {found} and not {asked}"
 
 
 def _fits(heard: str | None, wanted: Sequence[Wanted] | None, asked: str | None) -> str:

@@ -1,6 +1,7 @@
 """Homeserver and Bot API away for a minute, both at once."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from tests.faults.conftest import Stage
@@ -25,8 +26,16 @@ async def test_both_away_for_a_minute_everything_is_answered_once_afterwards(sta
         assert text.count("can't be reached") == 2
         assert "agent: ok" in text
     await asyncio.gather(stage.proxy.back(), stage.api.back())
-    await stage.ready(90)
-    await talk.check(90)
+    await stage.ready(60)
+    await talk.check(60)
+    status = await asyncio.to_thread(stage.host.status)
+    back = {surface["name"]: surface["since"] for surface in status["surfaces"]}
+    late = [way for way in status["ways"] if _sent_after_s(way, back[way["surface"]]) > 15]
+    assert late == []  # as soon as they are back, and not when the pauses after a minute of failures are over
     await talk.check_agent()
     await talk.say("and now?")
     await talk.check(20)
+
+
+def _sent_after_s(way: dict[str, Any], since: float) -> float:
+    return max((at - since for step, at in way["steps"] if step == "sent"), default=0.0)

@@ -32,7 +32,7 @@ async def test_no_jump_of_the_clock_delays_loses_or_doubles_anything(make: Make,
     await talk.check_agent()
 
 
-@pytest.mark.parametrize("seconds", [HOUR, -HOUR / 2, -HOUR, DAY, -DAY])
+@pytest.mark.parametrize("seconds", [DAY, -HOUR / 2, -DAY])
 async def test_a_clock_set_while_the_host_is_down_delays_nothing(make: Make, tmp_path: Path, seconds: float) -> None:
     file = tmp_path / "clock"
     stage = await make(module="surfacehost_devkit.turnedclock", environ={turnedclock.FILE: str(file)})
@@ -40,7 +40,7 @@ async def test_a_clock_set_while_the_host_is_down_delays_nothing(make: Make, tmp
     stage.proxy.faults.plan(SENDS, faults.bad_gateway(), times=None)
     stage.api.faults.plan("sendMessage", faults.bad_gateway(), times=None)
     await talk.say("before")
-    await stage.seen(lambda _: len(stage.proxy.of(SENDS)) > 8 and len(stage.api.calls.of("sendMessage")) > 6)
+    await stage.seen(lambda _: len(stage.proxy.of(SENDS)) > 6 and len(stage.api.calls.of("sendMessage")) > 4)
     await asyncio.to_thread(stage.host.stop)
     stage.proxy.faults.clear()
     stage.api.faults.clear()
