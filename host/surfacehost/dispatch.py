@@ -40,6 +40,7 @@ class Patience:
 
     attempts: int = 5
     age_s: float = 600.0
+    """Of the pauses between its attempts, summed up: a clock that is set makes nothing older."""
 
 
 class Dispatch:
@@ -66,15 +67,19 @@ class Dispatch:
         self._bell = asyncio.Event()
         self._lanes: set[asyncio.Task[None]] = set()
         self._misses: dict[str, int] = {}
+        self._patient: set[str] = set()
+        """Lanes that wait for the platform to be there again, for no time that anybody named."""
+        self._up_since = 0.0
 
     def wake(self) -> None:
-        """Something new is in the inbox, or a place is free."""
+        """Something new is in the inbox, a place is free, or the platform is there again."""
         self._bell.set()
 
     async def run(self) -> None:
         """Take threads for as long as the host runs; when cancelled, what is running is left to ``drain``."""
         while True:
             self._bell.clear()
+            await self._insist(self._welcome)
             if not self._is_parked:
                 for entry in await self._insist(self._take):
                     lane = asyncio.create_task(self._work(entry), name=f"lane {entry.lane}")
@@ -98,6 +103,16 @@ class Dispatch:
     def _is_parked(self) -> bool:
         return self._health.state == "parked"
 
+    async def _welcome(self) -> None:
+        """Once the platform is there again, let go on who waited for that: the rest of a pause would help nobody."""
+        if self._health.state != "up" or self._health.since == self._up_since:
+            return
+        if self._patient:
+            await self._database.tx(inbox.hurry, self._patient)
+        self._up_since = self._health.since
+        self._misses.clear()
+        self._patient.clear()
+
     async def _take(self) -> list[inbox.Entry]:
         """Claim what there is room for. Commands find room always: one of them may be what makes it."""
         room = self._places - len(self._lanes)
@@ -109,8 +124,8 @@ class Dispatch:
         """Seconds until the next thread may be taken."""
         if len(self._lanes) >= self._places or self._is_parked:
             return LOOK_AGAIN_S
-        at = await self._database.tx(inbox.next_ready, self._health.name)
-        return LOOK_AGAIN_S if at is None else min(LOOK_AGAIN_S, max(0.0, at - time.time()))
+        wait_s = await self._database.tx(inbox.next_ready, self._health.name, now=time.time())
+        return LOOK_AGAIN_S if wait_s is None else min(LOOK_AGAIN_S, wait_s)
 
     async def _wait_for_bell(self, at_most_s: float) -> None:
         waits = asyncio.get_running_loop().call_later(at_most_s, self._bell.set)
@@ -135,6 +150,7 @@ class Dispatch:
     async def _one(self, entry: inbox.Entry) -> inbox.Entry | None:
         """Deliver *entry* and settle it; the next of its thread."""
         self._ways.mark(entry.event, Step.TAKEN)
+        self._patient.discard(entry.lane)
         try:
             async with self._client.visiting(entry):
                 error = await self._plugins.deliver(entry.event, self._client)
@@ -180,12 +196,13 @@ class Dispatch:
         misses = self._misses[entry.lane] = self._misses.get(entry.lane, 0) + 1
         delay_s = max(getattr(error, "retry_after", None) or 0.0, pause(misses))
         log.info("%s waits %.1f s: %s", entry.event.key, delay_s, error)
+        if isinstance(error, NotReady) and error.retry_after is None:
+            self._patient.add(entry.lane)
         is_sure = not isinstance(error, Uncertain | StoreFailed)  # a full disk says nothing about what was sent
         return inbox.Again(delay_s=delay_s, error=str(error), counts=False, sure=is_sure)
 
     def _has_patience(self, entry: inbox.Entry) -> bool:
-        age_s = time.time() - (entry.failed_at or time.time())
-        return entry.attempts + 1 < self._patience.attempts or age_s < self._patience.age_s
+        return entry.attempts + 1 < self._patience.attempts or entry.waited_s < self._patience.age_s
 
     def _again(self, entry: inbox.Entry, error: Exception) -> inbox.Again:
         """A bug, or a message that can't be handled: try again, but not for ever."""

@@ -54,8 +54,9 @@ class Inlet:
             heard = [arrival.event for arrival in fresh if arrival.state == inbox.WAITING]
         for event in heard:
             self._ways.mark(event, Step.STORED)
+        was_away = self._health.state != "up"
         self._health.beat(with_event=bool(heard))
-        if heard:
+        if heard or was_away:
             self._wake()
 
     async def _store(

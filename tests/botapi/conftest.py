@@ -10,10 +10,11 @@ from telegram.ext import ExtBot
 from telegram.request import HTTPXRequest
 
 from surfacehost_devkit.botapi import Account, Bot, BotApi, Groups, Pace, World, door
-from surfacehost_devkit.botapi.desk import Answer, serve_call
+from surfacehost_devkit.botapi.desk import serve_call
 from surfacehost_devkit.botapi.params import Params
 from surfacehost_devkit.botapi.state import State
 from surfacehost_devkit.botapi.updates import UpdateQueue
+from surfacehost_devkit.faults import Answer
 
 # The real server still writes these, the documentation (and so aiogram) no longer names them.
 LEGACY = {

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from surfacehost_devkit.botapi.lines import Address
 from surfacehost_devkit.botapi.model import Chat
+from surfacehost_devkit.lines import Address
 
 if TYPE_CHECKING:
     from surfacehost_devkit.botapi.server import BotApi

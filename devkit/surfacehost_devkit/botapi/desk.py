@@ -3,29 +3,16 @@
 import inspect
 import json
 import logging
-from dataclasses import dataclass, field
-from typing import Literal
 
 from surfacehost_devkit.botapi.calls import CallRecord
 from surfacehost_devkit.botapi.errors import ApiError
-from surfacehost_devkit.botapi.faults import Fault
 from surfacehost_devkit.botapi.methods import METHODS, Call
 from surfacehost_devkit.botapi.model import Json
 from surfacehost_devkit.botapi.params import Params
 from surfacehost_devkit.botapi.state import State
+from surfacehost_devkit.faults import Answer, Fault
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What goes back: an answer, half of one, or a cut line."""
-
-    status: int
-    body: bytes
-    content_type: str = "application/json"
-    headers: dict[str, str] = field(default_factory=dict)
-    ending: Literal["whole", "half", "reset"] = "whole"
 
 
 def refusal(refused: ApiError) -> Answer:
@@ -63,20 +50,10 @@ async def serve_call(state: State, token: str, method: str, params: Params) -> A
 async def _with_fault(state: State, token: str, record: CallRecord, params: Params, fault: Fault) -> Answer:
     record.fault = fault.kind
     state.bell.ring()
-    acted = await _act(state, token, record, params) if fault.acts else None
-    await state.faults.pause(fault)
-    if fault.kind in {"hang", "delay"}:
-        return acted or await _act(state, token, record, params)
-    if fault.kind == "half":
-        whole = acted or await _act(state, token, record, params)
-        return Answer(status=whole.status, body=whole.body, ending="half")
+    answer = await state.faults.meet(fault, lambda: _act(state, token, record, params))
     if not record.outcome:
         record.outcome = fault.kind
-    if fault.kind == "answer":
-        return Answer(
-            status=fault.status, body=fault.body, content_type=fault.content_type, headers=dict(fault.headers)
-        )
-    return Answer(status=0, body=b"", ending="reset")
+    return answer
 
 
 async def _act(state: State, token: str, record: CallRecord, params: Params) -> Answer:

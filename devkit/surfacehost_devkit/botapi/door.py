@@ -7,11 +7,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from surfacehost_devkit.botapi.desk import Answer, refusal, serve_call
+from surfacehost_devkit.botapi.desk import refusal, serve_call
 from surfacehost_devkit.botapi.errors import ApiError
-from surfacehost_devkit.botapi.lines import Lines, hung_up
 from surfacehost_devkit.botapi.params import read_params
 from surfacehost_devkit.botapi.state import State
+from surfacehost_devkit.faults import Answer
+from surfacehost_devkit.lines import Lines
 
 
 class MethodDoor:
@@ -24,7 +25,7 @@ class MethodDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call. One that breaks off before all of it has come in was never made."""
         with contextlib.suppress(ClientDisconnect):
-            await self._send(await self._answer(Request(scope, receive)), scope, receive, send)
+            await self._lines.give(await self._answer(Request(scope, receive)), scope, receive, send)
 
     async def _answer(self, request: Request) -> Answer:
         token, method = request.path_params["token"], request.path_params["method"]
@@ -33,25 +34,6 @@ class MethodDoor:
         except ApiError as refused:
             return refusal(refused)
         return await serve_call(self._state, token, method, params)
-
-    async def _send(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
-        peer = (str(scope["client"][0]), int(scope["client"][1]))
-        if answer.ending == "reset":
-            self._lines.reset(peer)
-            await hung_up(receive)
-        elif answer.ending == "half":
-            await self._send_half(answer, send)
-            self._lines.close(peer)
-            await hung_up(receive)
-        else:
-            headers = {"content-type": answer.content_type, **answer.headers}
-            await Response(answer.body, status_code=answer.status, headers=headers)(scope, receive, send)
-
-    async def _send_half(self, answer: Answer, send: Send) -> None:
-        length = str(len(answer.body)).encode()
-        headers = [(b"content-type", answer.content_type.encode()), (b"content-length", length)]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body[: len(answer.body) // 2], "more_body": True})
 
 
 def download(state: State) -> Callable[[Request], Awaitable[Response]]:

@@ -1,7 +1,6 @@
 """The simulator as a server on loopback, in this process or in one of its own."""
 
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
@@ -17,11 +16,9 @@ from surfacehost_devkit.botapi.desk import refusal
 from surfacehost_devkit.botapi.door import MethodDoor, download, plain
 from surfacehost_devkit.botapi.errors import ApiError
 from surfacehost_devkit.botapi.groups import Groups
-from surfacehost_devkit.botapi.lines import Address, Lines, Listener
 from surfacehost_devkit.botapi.state import State
 from surfacehost_devkit.botapi.world import World
-
-HOST = "127.0.0.1"
+from surfacehost_devkit.lines import Address, Lines, Listener
 
 
 class BotApi:
@@ -35,10 +32,8 @@ class BotApi:
         self.flood = state.flood
         self.calls = state.calls
         self._lines = Lines()
-        # Bound but never listening: keeps the port ours while the server is away.
-        self._place = _bound(port)
-        self.url = f"http://{HOST}:{self._place.getsockname()[1]}"
-        self._listener = Listener(self._application(), self._lines, ungated="/admin/away")
+        self._listener = Listener(self._application(), self._lines, port=port, ungated="/admin/away")
+        self.url = self._listener.url
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -59,15 +54,13 @@ class BotApi:
 
     async def back(self) -> None:
         """Listen (again) on the same port."""
-        if not self._listener.listening:
-            await self._listener.open(_bound(self._place.getsockname()[1]))
+        await self._listener.open()
 
     async def stop(self) -> None:
         """Stop listening and delivering for good."""
         for webhook in self.state.webhooks.values():
             await webhook.stop()
-        await self.away()
-        self._place.close()
+        await self._listener.stop()
 
     def _application(self) -> Starlette:
         door = MethodDoor(self.state, self._lines)
@@ -83,14 +76,3 @@ async def _not_found(_: Request, problem: Exception) -> Response:
     status = problem.status_code if isinstance(problem, HTTPException) else 500
     text = "Not Found" if status == 404 else "Method Not Allowed" if status == 405 else "Bad Request"
     return plain(refusal(ApiError(status, text)))
-
-
-def _bound(port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((HOST, port))
-    except OSError:
-        sock.close()
-        raise
-    return sock

@@ -51,8 +51,12 @@ AT_START: Mapping[str, str] = {
 }
 """Steps of a start with messages waiting."""
 
-ASIDE: Mapping[str, str] = {}
-"""Steps of what the host does beside messages."""
+ASIDE: Mapping[str, str] = {
+    "hurry before": "a thread waits longer than it need",
+    "hurry inside": "the same",
+    "hurry after": "it is taken at the next start",
+}
+"""Steps of what the host does beside messages, and now and then: no message moves in them."""
 
 MARKED = frozenset({"ingest", "take", "answer", "settle"})
 """Transactions right behind which the host names a step: that one stands for their ``after``."""

@@ -1,7 +1,7 @@
 """What was received, and who works on it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ FAST = "#"
 """Behind a lane's name: where commands go that must not wait for the event running there. No thread key holds it."""
 
 MAX_DELAY_S = 3600.0
-"""No event waits longer for its next attempt: a later time in the database is the trace of a clock that jumped."""
+"""No event waits longer for its next attempt."""
 
 WAITING, ANSWERED, DONE, IGNORED, REFUSED, PARKED = "waiting", "answered", "done", "ignored", "refused", "parked"
 
@@ -51,6 +51,8 @@ class Entry:
     state: str
     attempts: int
     failed_at: float | None
+    waited_s: float = 0.0
+    """How long it has been made to wait after failed attempts, in all."""
     generation: int = 1
     interrupts: tuple[dict[str, Any], ...] = field(default=())
 
@@ -140,9 +142,9 @@ async def take(tx: Transaction, surface: str, room: int, *, now: float, is_fast_
     claimed = await tx.rows(
         "update thread set owner = :node, fence = fence + 1 where lane in"
         " (select lane from thread where surface = :surface and pending = 1 and owner is null"
-        " and (ready_at <= :now or ready_at > :now + :longest) and (substr(lane, -1) = '#' or not :fast)"
+        " and (ready_at <= :now or paused_at > :now) and (substr(lane, -1) = '#' or not :fast)"
         " order by ready_at limit :room) returning lane, fence",
-        node=tx.node, surface=surface, now=now, longest=MAX_DELAY_S, room=room, fast=is_fast_only,
+        node=tx.node, surface=surface, now=now, room=room, fast=is_fast_only,
     )  # fmt: skip
     heads = [await head(tx, row["lane"], row["fence"]) for row in claimed]
     return [entry for entry in heads if entry is not None]
@@ -154,7 +156,7 @@ async def head(tx: Transaction, lane: str, fence: int) -> Entry | None:
     An event that can't be read, one of a later version say, is parked: it must not hold up those behind it.
     """
     while found := await tx.rows(
-        "select inbox.id, body, state, attempts, failed_at, coalesce(generation, 1) as generation,"
+        "select inbox.id, body, state, attempts, failed_at, waited_s, coalesce(generation, 1) as generation,"
         " coalesce(interrupts, '[]') as interrupts from inbox left join thread on thread.lane = rtrim(inbox.lane, '#')"
         " where inbox.lane = :lane and state in ('waiting', 'answered') order by inbox.id limit 1",
         lane=lane,
@@ -189,20 +191,27 @@ async def settle(tx: Transaction, entry: Entry, outcome: Again | Settled, *, now
             id=entry.id,
         )
         return await head(tx, entry.lane, entry.fence)
+    delay_s = min(outcome.delay_s, MAX_DELAY_S)
     await tx.run(
-        "update inbox set attempts = attempts + :one, error = :error,"
+        "update inbox set attempts = attempts + :one, error = :error, waited_s = waited_s + :one * :delay,"
         " failed_at = case when :one = 1 then coalesce(failed_at, :now) else failed_at end where id = :id",
-        one=int(outcome.counts), error=outcome.error, now=now, id=entry.id,
+        one=int(outcome.counts), error=outcome.error, delay=delay_s, now=now, id=entry.id,
     )  # fmt: skip
     await tx.run(
         "update outbox set state = :state where inbox = :id and state = 'sending'",
         state="waiting" if outcome.sure else "doubtful", id=entry.id,
     )  # fmt: skip
     await tx.run(
-        "update thread set owner = null, ready_at = :ready where lane = :lane",
-        ready=now + min(outcome.delay_s, MAX_DELAY_S), lane=entry.lane,
+        "update thread set owner = null, ready_at = :ready, paused_at = :now where lane = :lane",
+        ready=now + delay_s, now=now, lane=entry.lane,
     )  # fmt: skip
     return None
+
+
+async def hurry(tx: Transaction, lanes: Collection[str]) -> None:
+    """Let the free ones of *lanes* be taken at once."""
+    for lane in lanes:
+        await tx.run("update thread set ready_at = 0 where lane = :lane and owner is null", lane=lane)
 
 
 async def hold(tx: Transaction, entry: Entry) -> None:
@@ -215,14 +224,15 @@ async def hold(tx: Transaction, entry: Entry) -> None:
         raise Fenced(f"{entry.lane} was taken over")
 
 
-async def next_ready(tx: Transaction, surface: str) -> float | None:
-    """When the next free thread of *surface* may be taken, in seconds since the epoch."""
+async def next_ready(tx: Transaction, surface: str, *, now: float) -> float | None:
+    """In how many seconds the next free thread of *surface* may be taken; None: there is none."""
     row = await tx.rows(
-        "select min(ready_at) as at from thread where surface = :surface and pending = 1 and owner is null",
-        surface=surface,
-    )
-    at: float | None = row[0]["at"]
-    return at
+        "select min(case when paused_at > :now then 0 else max(0, ready_at - :now) end) as wait_s from thread"
+        " where surface = :surface and pending = 1 and owner is null",
+        surface=surface, now=now,
+    )  # fmt: skip
+    wait_s: float | None = row[0]["wait_s"]
+    return wait_s
 
 
 async def counts(tx: Transaction) -> dict[str, dict[str, Any]]:

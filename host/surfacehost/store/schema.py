@@ -25,7 +25,8 @@ create table thread (                -- the unit of claiming: one conversation
     owner text,
     fence integer not null default 0,
     pending integer not null default 0,
-    ready_at double precision not null default 0
+    ready_at double precision not null default 0, -- not to be taken before
+    paused_at double precision not null default 0 -- when that was written; in the future: the clock was set back
 );
 create table inbox (
     id integer primary key autoincrement,
@@ -40,6 +41,7 @@ create table inbox (
     suspect integer not null default 0, -- 1: known from a restored copy, so it may have been answered already
     received_at double precision not null,
     failed_at double precision,      -- the first failed attempt
+    waited_s double precision not null default 0, -- the pauses after failed attempts, summed up: no clock to be set
     error text,
     unique (surface, event_id)
 );
@@ -67,6 +69,8 @@ MIGRATIONS = {
     1: """
 alter table inbox add column retried integer not null default 0;
 alter table inbox add column suspect integer not null default 0;
+alter table inbox add column waited_s double precision not null default 0;
+alter table thread add column paused_at double precision not null default 0;
 alter table outbox add column note text;
 update outbox set note = '{}' where state in ('sending', 'doubtful');
 create index inbox_handled on inbox (received_at) where state in ('done', 'ignored', 'refused');

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from typing import TypeVar
 
 from surfacehost import NotReady
@@ -15,10 +16,15 @@ log = logging.getLogger(__name__)
 
 
 class Pace:
-    """Calls that count towards the limit go through here; after a refusal nobody asks again too early."""
+    """Calls that count towards the limit go through here; after a refusal nobody asks again too early.
+
+    And then one at a time, until all who waited have been: rooms that all ask at once are all refused once more.
+    """
 
     def __init__(self) -> None:
         self._not_before = 0.0
+        self._is_limited = False
+        self._line = asyncio.Lock()
 
     async def keep(self, call: Callable[[], Awaitable[T]]) -> T:
         """*call*, made as soon as it may be.
@@ -27,15 +33,27 @@ class Pace:
         """
         give_up = time.monotonic() + PATIENCE_S
         while True:
-            wait = self._not_before - time.monotonic()
-            if time.monotonic() + wait > give_up:
+            async with self._line if self._is_limited else nullcontext():
+                await self._wait(give_up)
+                try:
+                    result = await call()
+                except NotReady as error:
+                    if error.retry_after is None:
+                        raise
+                    self._limit(error.retry_after)
+                else:
+                    self._is_limited = False
+                    return result
+
+    async def _wait(self, give_up: float) -> None:
+        """Sit out the pause, which may have grown by the time it is over."""
+        while (now := time.monotonic()) < self._not_before or now > give_up:
+            wait = max(0.0, self._not_before - now)
+            if now + wait > give_up:
                 raise NotReady("the homeserver limits how often we may send", retry_after=wait)
-            if wait > 0:
-                await asyncio.sleep(wait)  # the homeserver said how long
-            try:
-                return await call()
-            except NotReady as error:
-                if error.retry_after is None:
-                    raise
-                log.info("the homeserver makes us wait %.1f s", error.retry_after)
-                self._not_before = max(self._not_before, time.monotonic() + error.retry_after)
+            await asyncio.sleep(wait)  # the homeserver said how long
+
+    def _limit(self, seconds: float) -> None:
+        log.info("the homeserver makes us wait %.1f s", seconds)
+        self._is_limited = True
+        self._not_before = max(self._not_before, time.monotonic() + seconds)

@@ -1,14 +1,18 @@
-"""The open connections, so that a fault can cut one the hard way."""
+"""A server that can go away and come back, and its open connections, so that a fault can cut one the hard way."""
 
 import asyncio
 import contextlib
 import socket
 import struct
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
+
+from surfacehost_devkit.faults import Answer
+from surfacehost_devkit.ports import HOST
 
 # Long, lest a client's idle connection is closed just when it sends again: that would be a fault nobody planned.
 _KEEP_ALIVE_S = 75
@@ -43,10 +47,31 @@ class Lines:
         if transport is not None:
             transport.close()
 
+    async def give(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send what goes back of a call: all of it, half of it, or a reset."""
+        peer = (str(scope["client"][0]), int(scope["client"][1]))
+        if answer.ending == "reset":
+            self.reset(peer)
+            await hung_up(receive)
+        elif answer.ending == "half":
+            await _give_half(answer, send)
+            self.close(peer)
+            await hung_up(receive)
+        else:
+            headers = {"content-type": answer.content_type, **answer.headers}
+            await Response(answer.body, status_code=answer.status, headers=headers)(scope, receive, send)
+
     def reset_all(self, *, spare: Address | None = None) -> None:
         """Reset every connection but one."""
         for peer in [peer for peer in self._open if peer != spare]:
             self.reset(peer)
+
+
+async def _give_half(answer: Answer, send: Send) -> None:
+    length = str(len(answer.body)).encode()
+    headers = [(b"content-type", answer.content_type.encode()), (b"content-length", length)]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body[: len(answer.body) // 2], "more_body": True})
 
 
 def _peer(transport: asyncio.Transport) -> Address:
@@ -83,10 +108,10 @@ class TrackedProtocol(H11Protocol):
 class Gate:
     """An ASGI application that lets go of every request when the server goes away, waiting ones too.
 
-    One path is left alone: the one that sends the server away has to outlive it.
+    One path may be left alone: the one that sends the server away has to outlive it.
     """
 
-    def __init__(self, app: ASGIApp, ungated: str) -> None:
+    def __init__(self, app: ASGIApp, ungated: str | None) -> None:
         self._app = app
         self._ungated = ungated
         self._closing = asyncio.Event()
@@ -118,9 +143,13 @@ async def hung_up(receive: Receive) -> None:
 
 
 class Listener:
-    """A listening socket with its connections and the requests on them."""
+    """A port of the loopback interface that stays ours, whether anybody listens there or not."""
 
-    def __init__(self, app: ASGIApp, lines: Lines, *, ungated: str) -> None:
+    def __init__(self, app: ASGIApp, lines: Lines, *, port: int = 0, ungated: str | None = None) -> None:
+        """Take *port*, 0: a free one; see ``Gate`` for *ungated*. OSError if the port is taken."""
+        # Bound but never listening: keeps the port ours while the server is away.
+        self._place = _bound(port)
+        self.url = f"http://{HOST}:{self._place.getsockname()[1]}"
         self._gate = Gate(app, ungated)
         self._lines = lines
         self._server_state = ServerState()
@@ -130,10 +159,11 @@ class Listener:
         self._config.load()
         self._server: asyncio.Server | None = None
 
-    async def open(self, sock: socket.socket) -> None:
-        """Listen on a bound socket."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._protocol, sock=sock, backlog=512)
+    async def open(self) -> None:
+        """Listen (again)."""
+        if self._server is None:
+            sock = _bound(self._place.getsockname()[1])
+            self._server = await asyncio.get_running_loop().create_server(self._protocol, sock=sock, backlog=512)
 
     async def close(self, *, spare: Address | None = None) -> None:
         """Stop listening, cut all connections (but one), and see every request end."""
@@ -147,10 +177,21 @@ class Listener:
         if others:
             await asyncio.wait(others)
 
-    @property
-    def listening(self) -> bool:
-        """True while it does."""
-        return self._server is not None
+    async def stop(self) -> None:
+        """Stop listening for good, and give the port back."""
+        await self.close()
+        self._place.close()
 
     def _protocol(self) -> asyncio.Protocol:
         return TrackedProtocol(self._lines, self._config, self._server_state)
+
+
+def _bound(port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((HOST, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock

@@ -1,0 +1,52 @@
+"""The wall clock is set, forward and back, while the host runs and while it does not."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from tests.faults.conftest import Make
+
+from surfacehost_devkit import turnedclock
+from surfacehost_devkit.botapi import faults
+from surfacehost_devkit.matrixfaults import SENDS
+
+HOUR, DAY = 3600, 86_400
+JUMPS = (HOUR, 0, -HOUR / 2, -HOUR, DAY, -DAY, 0)
+"""Where the clock stands, one after another: every way forward and back by half an hour, an hour and a day."""
+
+
+async def test_no_jump_of_the_clock_delays_loses_or_doubles_anything(make: Make, tmp_path: Path) -> None:
+    file = tmp_path / "clock"
+    stage = await make(module="surfacehost_devkit.turnedclock", environ={turnedclock.FILE: str(file)})
+    talk = await stage.go()
+    async with talk.going():
+        for seconds in JUMPS:
+            # Both wait for their next attempt when the clock jumps.
+            stage.proxy.faults.plan(SENDS, faults.bad_gateway(acts=True), times=2)
+            stage.api.faults.plan("sendMessage", faults.bad_gateway(acts=True), times=2)
+            await stage.seen(lambda _: not stage.proxy.faults.is_planned and not stage.api.faults.is_planned)
+            await asyncio.to_thread(turnedclock.turn, file, seconds)
+            await talk.caught_up(10)
+    await talk.check(20)
+    await talk.check_agent()
+
+
+@pytest.mark.parametrize("seconds", [DAY, -HOUR / 2, -DAY])
+async def test_a_clock_set_while_the_host_is_down_delays_nothing(make: Make, tmp_path: Path, seconds: float) -> None:
+    file = tmp_path / "clock"
+    stage = await make(module="surfacehost_devkit.turnedclock", environ={turnedclock.FILE: str(file)})
+    talk = await stage.go()
+    stage.proxy.faults.plan(SENDS, faults.bad_gateway(), times=None)
+    stage.api.faults.plan("sendMessage", faults.bad_gateway(), times=None)
+    await talk.say("before")
+    await stage.seen(lambda _: len(stage.proxy.of(SENDS)) > 6 and len(stage.api.calls.of("sendMessage")) > 4)
+    await asyncio.to_thread(stage.host.stop)
+    stage.proxy.faults.clear()
+    stage.api.faults.clear()
+    turnedclock.turn(file, seconds)
+    await talk.say("meanwhile")
+    began = time.monotonic()
+    await stage.start()
+    await talk.check(30)
+    assert time.monotonic() - began < 25

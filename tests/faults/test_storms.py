@@ -1,0 +1,78 @@
+"""Too many requests: every message arrives, and nobody is called while a pause lasts."""
+
+import asyncio
+import re
+import time
+
+from tests.faults.conftest import Stage
+
+from surfacehost_devkit.botapi import BotApi, FloodLimits, faults
+from surfacehost_devkit.faultproxy import FaultProxy
+from surfacehost_devkit.matrixfaults import SENDS, limit_exceeded
+
+CROSSING_S = 0.2
+"""What was on its way when a refusal was given could not know of it."""
+
+
+def calls_in_penalties(api: BotApi) -> list[str]:
+    """What was called about a chat while Telegram wanted silence there."""
+    calls = [call for call in api.calls.of("") if call.chat_id]
+    penalties = [(call, int(found[1])) for call in calls if (found := re.search(r"retry after (\d+)", call.outcome))]
+    return [
+        f"{call.method} in {call.chat_id}, {call.started - refused.ended:.2f} s into {pause_s} s"
+        for refused, pause_s in penalties
+        for call in calls
+        if call.chat_id == refused.chat_id and refused.ended + CROSSING_S < call.started < refused.ended + pause_s
+    ]
+
+
+def sends_in_pauses(proxy: FaultProxy, pause_s: float) -> list[float]:
+    """How far into a pause that the homeserver wanted something was sent all the same."""
+    sends = proxy.of(SENDS)
+    pauses = [one.ended for one in sends if one.status == 429]
+    return [
+        one.started - ended for ended in pauses for one in sends if ended + CROSSING_S < one.started < ended + pause_s
+    ]
+
+
+async def test_a_storm_on_both_delays_and_loses_nothing(stage: Stage) -> None:
+    talk = await stage.go()
+    stage.api.flood.switch(FloodLimits(chat_per_s=0.5, chat_burst=1))
+    stage.proxy.faults.plan(SENDS, limit_exceeded(1.5), times=6)
+    async with talk.going(every_s=1):
+        await stage.answered(within_s=30)
+        stage.proxy.faults.plan(SENDS, limit_exceeded(1.5), times=6)
+        await stage.answered(within_s=30)
+    await talk.check()
+    await talk.check_agent()
+    assert stage.api.flood.refused > 0
+    assert len([one for one in stage.proxy.of(SENDS) if one.status == 429]) == 12
+    assert calls_in_penalties(stage.api) == []
+    assert sends_in_pauses(stage.proxy, 1.5) == []
+
+
+async def test_a_storm_over_every_call_of_the_bot_loses_nothing(stage: Stage) -> None:
+    talk = await stage.go()
+    async with talk.going():
+        stage.api.faults.plan("*", faults.too_many(2), times=12)
+        await stage.seen(lambda _: sum(stage.api.faults.used.values()) == 12, 60)
+    await talk.check()
+    await talk.check_agent()
+    assert calls_in_penalties(stage.api) == []
+
+
+async def test_one_chats_penalty_is_no_other_chats_delay(stage: Stage) -> None:
+    talk = await stage.go()
+    *_, bob, cleo = talk.told
+    stage.api.flood.switch(FloodLimits(chat_per_s=0.1, chat_burst=1))
+    began = time.monotonic()
+    await bob.say("one")
+    await bob.say("two")
+    await asyncio.to_thread(stage.host.wait_for, lambda _: stage.api.flood.refused > 0)
+    asked = time.monotonic()
+    await cleo.say("hello")
+    assert await cleo.thread.heard(1, 5) == ["echo: hello"]
+    assert time.monotonic() - asked < 3
+    await talk.check()
+    assert time.monotonic() - began > 9
+    assert calls_in_penalties(stage.api) == []
