@@ -54,7 +54,7 @@ class Inlet:
             heard = [arrival.event for arrival in fresh if arrival.state == inbox.WAITING]
         for event in heard:
             self._ways.mark(event, Step.STORED)
-        self._health.beat(with_event=bool(heard))
+        self._health.beat(events=len(heard))
         if heard:
             self._wake()
 

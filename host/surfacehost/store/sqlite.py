@@ -12,6 +12,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -23,6 +24,12 @@ from surfacehost.store.transaction import Row, StoreFailed, StoreRefused
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+OTHERS_LOOK_S = 1.0
+"""How often it is asked whether another process wrote: SQLite tells nobody."""
+
+LOCK_PATIENCE_S = 0.5
+"""How long a lock may be held by someone who only looks whether a host runs."""
 
 MAX_GROUP = 256
 """Transactions per commit at most: beyond it the fsync is no longer what costs."""
@@ -64,6 +71,7 @@ class SqliteDatabase:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="store", daemon=True)
         self._lock: int | None = None
+        self._seen = 0
 
     async def __aenter__(self) -> Self:
         """Take the lock, open the file, bring it to today's version.
@@ -71,11 +79,12 @@ class SqliteDatabase:
         Raises StoreRefused when another host holds the lock, the file is no database or its version is not ours.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = _lock(self._path.with_name(self._path.name + ".lock"))
+        self._lock = _lock(lock_of(self._path))
         try:
             self._connection, is_new = await asyncio.to_thread(_connect, self._path)
             self._thread.start()
             await self.tx(schema.migrate, is_new=is_new)
+            self._seen = await self.tx(_data_version)
         except BaseException:
             await self.__aexit__()
             raise
@@ -106,6 +115,15 @@ class SqliteDatabase:
         result: T = await future
         return result
 
+    async def others_wrote(self) -> None:
+        """Return once another process has written to the database. Raises StoreFailed.
+
+        Asking costs no fsync: a transaction without a change leaves nothing to write.
+        """
+        while (version := await self.tx(_data_version)) == self._seen:  # noqa: ASYNC110 - nobody sets an event of ours
+            await asyncio.sleep(OTHERS_LOOK_S)
+        self._seen = version
+
     def _write(self) -> None:
         """Commit what waits, together; the body of the writer thread."""
         while (first := self._jobs.get()) is not None:
@@ -123,12 +141,12 @@ class SqliteDatabase:
         try:
             self._connection.execute("begin immediate")
             for job in group:
-                job.result = _drive(job.operation(SqliteTransaction(self._connection, self.node)))
+                job.result = drive(job.operation(SqliteTransaction(self._connection, self.node)))
             self._connection.execute("commit")
         except Exception as error:  # noqa: BLE001 - it goes to whoever asked; the writer serves everyone and goes on
             self._roll_back()
             if len(group) == 1:
-                _resolve(group[0].future, error=_translated(error))
+                _resolve(group[0].future, error=translated(error))
                 return
             for job in group:  # one of them is at fault: each on its own
                 self._commit([job])
@@ -144,14 +162,32 @@ class SqliteDatabase:
                 log.exception("rolling back %s", self._path)
 
 
+def lock_of(path: Path) -> Path:
+    """The file whose lock the host of the database at *path* holds for as long as it lives."""
+    return path.with_name(path.name + ".lock")
+
+
 def _lock(path: Path) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise StoreRefused(f"another surfacehost is using {path.parent}: stop it, or give this one its own") from error
-    return descriptor
+    deadline = time.monotonic() + LOCK_PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if time.monotonic() < deadline:
+                time.sleep(LOCK_PATIENCE_S / 20)
+                continue
+            os.close(descriptor)
+            raise StoreRefused(
+                f"another surfacehost is using {path.parent}: stop it, or give this one its own"
+            ) from error
+        return descriptor
+
+
+async def _data_version(tx: SqliteTransaction) -> int:
+    """A number that changes with every commit of another connection (https://sqlite.org/pragma.html)."""
+    version: int = (await tx.rows("pragma data_version"))[0]["data_version"]
+    return version
 
 
 def _connect(path: Path) -> tuple[sqlite3.Connection, bool]:
@@ -169,7 +205,7 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, bool]:
     return connection, is_new
 
 
-def _drive(coroutine: Coroutine[Any, Any, T]) -> T:
+def drive(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run *coroutine* to its end; over this transaction it has nothing to wait for."""
     try:
         coroutine.send(None)
@@ -180,7 +216,8 @@ def _drive(coroutine: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("a store operation waited for something else than its transaction")
 
 
-def _translated(error: Exception) -> Exception:
+def translated(error: Exception) -> Exception:
+    """*error* as the store's own, where it is SQLite's."""
     if not isinstance(error, sqlite3.Error):
         return error
     failed = StoreFailed(f"the database did not store it: {error}")
