@@ -128,7 +128,7 @@ class _Building:
         try:
             counts = await self.database.tx(inbox.counts)
         except StoreFailed as error:
-            trouble = {"database": str(error)}
+            trouble = {"store": str(error)}
         surfaces = {name: health.trouble for name, health in self.healths.items()}
         return Figures(
             at=time.time(),

@@ -108,10 +108,12 @@ async def test_without_a_retry_the_ids_are_as_they_always_were(database: SqliteD
     assert _turn(entry, entry.event).run_id == "d05bd2af1ee3a7a3845234b660bf0a20"
 
 
+@pytest.mark.parametrize("is_suspect", [False, True])
 async def test_an_answer_that_was_given_up_is_sent_and_nobody_is_asked_again(
-    database: SqliteDatabase, seat: Seat, beside: SqliteBeside
+    database: SqliteDatabase, seat: Seat, beside: SqliteBeside, *, is_suspect: bool
 ) -> None:
     await arrive(database, seat, 1)
+    database._connection.execute(f"update inbox set suspect = {is_suspect:d}")
     entry = await take(database)
     parts = [Part(id=reply_id(entry, number), kind="answer", body=number) for number in range(4)]
     await database.tx(outbox.answer, entry, parts)
@@ -120,7 +122,7 @@ async def test_an_answer_that_was_given_up_is_sent_and_nobody_is_asked_again(
     assert await beside.tx(parked.retry, entry.id, now=time.time())
     again = await take(database)
     assert again.state == inbox.ANSWERED
-    assert await send(database, again) == [("c1/1", True), ("c1/2", False), ("c1/3", False)]
+    assert await send(database, again) == [("c1/1", True), ("c1/2", is_suspect), ("c1/3", is_suspect)]
     await settle(database, again, Settled())
     assert await state(beside, entry.id) == inbox.DONE
 

@@ -20,24 +20,29 @@ from .test_settings_act import agent
 SECRET = "hush-hush-0123"
 TROUBLE = """
 from pathlib import Path
-from surfacehost import hookimpl
+from surfacehost import NotReady, hookimpl
 from surfacehost_logbook import Logbook
 
 class Trouble(Logbook):
-    @property
-    def is_mended(self):
-        return Path({mended!r}).exists()
+    def is_told(self, word):
+        return Path({folder!r}, word).exists()
 
     def compose(self, text):
-        if "unspeakable" in text and not self.is_mended:
+        if ("unspeakable" in text or self.is_told("mute")) and not self.is_told("mended"):
             raise ValueError("no words")
         return super().compose(text)
 
     @hookimpl
+    async def on_error(self, error, event, client):
+        if self.is_told("away"):
+            raise NotReady("nobody home")
+        await super().on_error(error, event, client)
+
+    @hookimpl
     async def on_message(self, message, client):
-        if "poison" in message.text and not self.is_mended:
+        if "poison" in message.text and not self.is_told("mended"):
             raise ValueError("can't swallow it: {secret}")
-        if "sticky" in message.text and not self.is_mended:
+        if "sticky" in message.text and not self.is_told("mended"):
             async for reply in client.answer(message):
                 raise ValueError("the pen is broken")
         await super().on_message(message, client)
@@ -46,17 +51,17 @@ QUICK = "[dispatch]\npark_after_attempts = 2\npark_after_s = 0.1\n"
 
 
 class Ward(Book):
-    """A logbook with a trouble that ``mend`` ends, and the operator's commands."""
+    """A logbook with a trouble that may be told how bad it is, and the operator's commands."""
 
     def __init__(self, folder: Path, settings: str) -> None:
         super().__init__(folder, settings, plugin="trouble")
         (self.folder / "said.jsonl").touch()
-        self._mended = folder / "mended"
-        code = TROUBLE.format(mended=str(self._mended), secret=SECRET)
+        code = TROUBLE.format(folder=str(self.folder), secret=SECRET)
         self.host._environ |= install(folder / "trouble", code=code)
 
     def mend(self) -> None:
-        self._mended.touch()
+        """End every trouble."""
+        (self.folder / "mended").touch()
 
     def inbox(self, *words: str, status: int = 0) -> str:
         """What the command says: on standard output where it does what it is told, else on standard error."""
@@ -151,11 +156,32 @@ def test_a_mended_one_is_answered_within_seconds_after_a_retry(quick: Ward) -> N
 def test_one_that_fails_again_is_parked_again_and_the_person_is_told_again(quick: Ward) -> None:
     poison = quick.say("poison")
     number = quick.parked(poison)
-    quick.inbox("retry", str(number))
+    assert quick.inbox("retry", "99", str(number), status=1) == "there is no message 99\n"
     assert quick.parked(poison, times=2) == number
     assert quick.heard(poison) == [f"{poison}/error/0", f"{poison}/retry1/error/0"]
     row = json.loads(quick.inbox("show", "--json", str(number)))
     assert (row["attempts"], row["retried"]) == (2, 1)
+
+
+def test_one_that_cannot_even_be_excused_is_parked_without_a_word(quick: Ward) -> None:
+    (quick.folder / "mute").touch()
+    said = quick.say("hello")
+    number = quick.parked(said)
+    assert quick.heard(said) == []
+    quick.mend()
+    quick.inbox("retry", str(number))
+    wait_until(lambda: quick.heard(said) == [f"{said}/retry1/0"], 10, quick.host.log_tail)
+
+
+def test_the_sentence_is_said_in_the_end_however_often_it_failed_to_be(quick: Ward) -> None:
+    (quick.folder / "away").touch()
+    poison = quick.say("poison")
+    wait_until(lambda: quick.host.log_text().count("waits") >= 2, 20, quick.host.log_tail)
+    quick.host.kill()
+    (quick.folder / "away").unlink()
+    quick.host.start()
+    quick.parked(poison)
+    assert quick.heard(poison) == [f"{poison}/error/0"]
 
 
 def test_an_answer_that_could_not_be_sent_is_sent_and_the_agent_is_not_asked_again(quick: Ward) -> None:
@@ -260,7 +286,8 @@ def test_usage_settings_and_the_want_of_a_database_have_their_exit_status(tmp_pa
     book = Ward(tmp_path, OPEN)
     assert "there is no database at" in book.inbox("list", status=1)
     assert not (book.host.folder / "var").exists()
-    for words in (["retry"], ["drop", "1", "--all-parked"], ["list", "--state", "lost"], ["show"], []):
+    wrong = (["retry"], ["drop", "1", "--all-parked"], ["list", "--state", "lost"], ["list", "--limit", "0"], ["show"])
+    for words in (*wrong, ["show", "99999999999999999999"], []):
         assert "usage: surfacehost inbox" in book.inbox(*words, status=2)
     book.host.configure("[agnet]\n")
     assert "unknown table [agnet]" in book.inbox("list", status=2)

@@ -33,28 +33,24 @@ class Inbox:
         """Declare its arguments."""
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
         listing = actions.add_parser("list", help="what is parked or open, without what people wrote")
-        listing.add_argument(
-            "--state", action="append", choices=parked.STATES, help="may be repeated; default: parked and open"
-        )
+        states = "may be repeated; default: parked and open"
+        listing.add_argument("--state", action="append", choices=parked.STATES, help=states)
         listing.add_argument("--surface", metavar="NAME", help="only of this surface")
-        listing.add_argument("--limit", type=int, default=100, metavar="N", help="the newest N; default: %(default)s")
-        listing.set_defaults(act=_list)
+        listing.add_argument("--limit", type=_number, default=100, metavar="N", help="the newest; default: %(default)s")
         showing = actions.add_parser("show", help="everything about one message, what was written included")
-        showing.add_argument("number", type=int)
-        showing.set_defaults(act=_show)
+        showing.add_argument("number", type=_number, metavar="NUMBER")
+        retrying = actions.add_parser("retry", help="try parked or refused messages again")
+        dropping = actions.add_parser("drop", help="settle messages for good, unanswered")
+        for one, act in ((listing, _list), (showing, _show), (retrying, _retry), (dropping, _drop)):
+            one.set_defaults(act=act)
+            add_settings(one)
         for one in (listing, showing):
             one.add_argument("--json", action="store_true", help="print JSON")
-        retrying = actions.add_parser("retry", help="try parked or refused messages again")
-        retrying.set_defaults(act=_retry)
-        dropping = actions.add_parser("drop", help="settle messages for good, unanswered")
-        dropping.set_defaults(act=_drop)
         for one in (retrying, dropping):
             which = one.add_mutually_exclusive_group(required=True)
-            which.add_argument("numbers", type=int, nargs="*", default=[], metavar="NUMBER")
+            which.add_argument("numbers", type=_number, nargs="*", default=[], metavar="NUMBER")
             which.add_argument("--all-parked", action="store_true", help="every parked message")
             one.add_argument("--surface", metavar="NAME", help="with --all-parked: only of this surface")
-        for one in (listing, showing, retrying, dropping):
-            add_settings(one)
 
     @staticmethod
     def run(args: argparse.Namespace) -> int:
@@ -67,6 +63,14 @@ class Inbox:
         except SurfacehostError as error:
             sys.stderr.write(f"surfacehost: {error}\n")
             return 1
+
+
+def _number(text: str) -> int:
+    """A number that a message may have. Raises ValueError, which makes it wrong usage."""
+    number = int(text)
+    if not 0 < number < 2**63:
+        raise ValueError(text)
+    return number
 
 
 async def _act(args: argparse.Namespace, settings: Settings) -> int:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from surfacehost.store import schema
-from surfacehost.store.sqlite import SqliteTransaction, drive, lock_of, translated
-from surfacehost.store.transaction import StoreRefused
+from surfacehost.store.sqlite import SqliteTransaction, drive, lock_of
+from surfacehost.store.transaction import StoreFailed, StoreRefused
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -85,7 +85,7 @@ class SqliteBeside:
             result = drive(operation(SqliteTransaction(self._connection, NODE), *args, **kwargs))
             self._connection.execute("commit")
         except sqlite3.Error as error:
-            raise translated(error) from error
+            raise StoreFailed(f"{self._path} could not be read or changed: {error}") from error
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("rollback")

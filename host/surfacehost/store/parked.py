@@ -87,7 +87,7 @@ async def retry(tx: Transaction, number: int, *, now: float) -> bool:
         raise NotForThat(f"{number} can't be tried again: what it said is no longer kept")
     replies = await tx.rows("select id, reply, state from outbox where inbox = :id order by id", id=number)
     answer = [reply for reply in replies if not outbox.is_sentence(reply["reply"], row["event_id"])]
-    await _reopen(tx, answer)
+    await _reopen(tx, answer, is_suspect=bool(row["suspect"]))
     await tx.run(
         "update inbox set state = :state, ends = 'done', attempts = 0, failed_at = null, retried = retried + 1"
         " where id = :id",
@@ -126,13 +126,13 @@ async def drop(tx: Transaction, number: int, *, is_hosted: bool) -> None:
     )
 
 
-async def _reopen(tx: Transaction, answer: Sequence[Row]) -> None:
-    """Have sent what was given up. Parts go one after another: only the first of them may have arrived."""
+async def _reopen(tx: Transaction, answer: Sequence[Row], *, is_suspect: bool) -> None:
+    """Have sent what was given up. Parts go one after another: only the first may have arrived, unless all may have."""
     given_up = [reply for reply in answer if reply["state"] == "refused"]
     for number, reply in enumerate(given_up):
         await tx.run(
             "update outbox set state = :state where id = :id",
-            state="waiting" if number else "doubtful", id=reply["id"],
+            state="waiting" if number and not is_suspect else "doubtful", id=reply["id"],
         )  # fmt: skip
 
 

@@ -146,7 +146,7 @@ class SqliteDatabase:
         except Exception as error:  # noqa: BLE001 - it goes to whoever asked; the writer serves everyone and goes on
             self._roll_back()
             if len(group) == 1:
-                _resolve(group[0].future, error=translated(error))
+                _resolve(group[0].future, error=_translated(error))
                 return
             for job in group:  # one of them is at fault: each on its own
                 self._commit([job])
@@ -216,8 +216,7 @@ def drive(coroutine: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("a store operation waited for something else than its transaction")
 
 
-def translated(error: Exception) -> Exception:
-    """*error* as the store's own, where it is SQLite's."""
+def _translated(error: Exception) -> Exception:
     if not isinstance(error, sqlite3.Error):
         return error
     failed = StoreFailed(f"the database did not store it: {error}")
