@@ -287,7 +287,7 @@ def test_usage_settings_and_the_want_of_a_database_have_their_exit_status(tmp_pa
     assert "there is no database at" in book.inbox("list", status=1)
     assert not (book.host.folder / "var").exists()
     wrong = (["retry"], ["drop", "1", "--all-parked"], ["list", "--state", "lost"], ["list", "--limit", "0"], ["show"])
-    for words in (*wrong, ["show", "99999999999999999999"], []):
+    for words in (*wrong, ["drop", "1", "--surface", "logbook"], ["show", "99999999999999999999"], []):
         assert "usage: surfacehost inbox" in book.inbox(*words, status=2)
     book.host.configure("[agnet]\n")
     assert "unknown table [agnet]" in book.inbox("list", status=2)

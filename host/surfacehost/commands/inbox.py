@@ -51,10 +51,13 @@ class Inbox:
             which.add_argument("numbers", type=_number, nargs="*", default=[], metavar="NUMBER")
             which.add_argument("--all-parked", action="store_true", help="every parked message")
             one.add_argument("--surface", metavar="NAME", help="with --all-parked: only of this surface")
+            one.set_defaults(refuse=one.error)
 
     @staticmethod
     def run(args: argparse.Namespace) -> int:
         """0 done, 1 where a message or the database is not as it would have to be, 2 and the problems."""
+        if getattr(args, "numbers", None) and args.surface:
+            args.refuse("--surface goes with --all-parked")
         settings = settings_of(args)
         if settings is None:
             return WRONG_SETTINGS
