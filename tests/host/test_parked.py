@@ -1,8 +1,10 @@
 """The operator's hand on the inbox: what may be changed, what becomes of it, and that the host notices."""
 
 import asyncio
+import fcntl
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,7 +20,7 @@ from surfacehost.store.beside import SqliteBeside
 from surfacehost.store.inbox import Again, Arrival, Entry, Seat, Settled
 from surfacehost.store.outbox import Part, reply_id
 from surfacehost.store.parked import NotForThat
-from surfacehost.store.sqlite import SqliteDatabase, _data_version
+from surfacehost.store.sqlite import SqliteDatabase, _data_version, lock_of
 from surfacehost.store.transaction import Fenced, StoreRefused
 
 
@@ -288,22 +290,13 @@ async def test_whether_a_host_runs_is_seen_by_its_lock_alone(tmp_path: Path) -> 
 
 
 async def test_a_host_that_starts_while_someone_looks_for_it_starts(tmp_path: Path) -> None:
-    async with SqliteDatabase(tmp_path / "x.db"):
-        pass
-    looking = True
-
-    def look() -> None:
-        while looking:
-            SqliteBeside(tmp_path / "x.db").is_hosted()
-
-    looker = asyncio.create_task(asyncio.to_thread(look))
-    try:
-        for _ in range(20):
-            async with SqliteDatabase(tmp_path / "x.db"):
-                pass
-    finally:
-        looking = False
-        await looker
+    with lock_of(tmp_path / "x.db").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)  # what a look does, only that it lasts
+        release = threading.Timer(0.2, lambda: fcntl.flock(file, fcntl.LOCK_UN))
+        release.start()
+        async with SqliteDatabase(tmp_path / "x.db") as database:
+            assert database.node
+        release.join()
 
 
 async def test_the_host_hears_of_what_another_process_writes_and_of_nothing_else(

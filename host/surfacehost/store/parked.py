@@ -1,7 +1,7 @@
 """The operator's hand on the inbox: see what is parked or open, have it tried again, or drop it.
 
 Everything here may happen beside a running host. What it works on is an open event of a thread that it claims; those
-are let be, and what is parked is none of them. The fence of a thread is raised only where nobody can be at work.
+are let be, and what is parked is none of them. A thread is taken from its owner only where that is dead.
 """
 
 from collections.abc import Mapping, Sequence
@@ -114,7 +114,7 @@ async def drop(tx: Transaction, number: int, *, is_hosted: bool) -> None:
             raise NotForThat(
                 f"{number} is {row['state']} and its conversation is being worked on: wait, or stop the host"
             )
-        await tx.run("update thread set owner = null, fence = fence + 1 where lane = :lane", lane=row["lane"])
+        await tx.run("update thread set owner = null where lane = :lane", lane=row["lane"])
     await tx.run(
         "update inbox set state = 'ignored', error = 'dropped by the operator' || coalesce('; ' || error, '')"
         " where id = :id",
