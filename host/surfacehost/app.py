@@ -114,7 +114,7 @@ class _Building:
             "at": figures.at,
             "ready": figures.troubles,
             "surfaces": [health.to_json() for health in self.healths.values()],
-            "inbox": figures.inbox,
+            "inbox": figures.inbox or {},
             "ways": [way.to_json() for way in self.ways.latest()],
         }
 

@@ -234,6 +234,21 @@ def test_with_the_host_stopped_it_is_the_same(quick: Ward) -> None:
     assert quick.heard(second) == [f"{second}/error/0"]
 
 
+@pytest.mark.parametrize("moment", ["taken", "asked", "answered"])
+def test_killed_during_a_retry_it_is_answered_once(quick: Ward, moment: str) -> None:
+    poison = quick.say("/demo slow 1 poison")
+    number = quick.parked(poison)
+    quick.mend()
+    quick.host.stop()
+    quick.inbox("retry", str(number))
+    quick.host.start()
+    quick.host.wait_for(lambda _: moment in quick.steps(poison))
+    quick.host.kill()
+    quick.host.start()
+    quick.host.wait_for(lambda status: not status["inbox"])
+    assert quick.heard(poison) == [f"{poison}/error/0", f"{poison}/retry1/0"]
+
+
 def test_all_that_are_parked_are_retried_or_dropped_at_once(quick: Ward) -> None:
     said = [quick.say(f"poison {who}", who) for who in ("ann", "bob", "cleo")]
     for one in said:
