@@ -66,6 +66,12 @@ class HostProcess:
         """How it ended; None while it runs."""
         return None if self._process is None else self._process.poll()
 
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run another command of ours on the same settings, whether the host runs or not."""
+        command = [sys.executable, "-m", "surfacehost", *words, "--settings", str(self.folder / "settings.toml")]
+        environ = os.environ | self._environ
+        return subprocess.run(command, capture_output=True, text=True, env=environ, timeout=60, check=False)  # noqa: S603
+
     def kill(self) -> None:
         """SIGKILL: it gets no chance to say goodbye."""
         self._signal(signal.SIGKILL)

@@ -9,10 +9,18 @@ from typing import Any
 from surfacehost.commands.backup import Backup
 from surfacehost.commands.check import Check
 from surfacehost.commands.config import Config
+from surfacehost.commands.inbox import Inbox
 from surfacehost.commands.run import Run
 from surfacehost.commands.surfaces import Surfaces
 
-COMMANDS: dict[str, Any] = {"run": Run, "check": Check, "config": Config, "surfaces": Surfaces, "backup": Backup}
+COMMANDS: dict[str, Any] = {
+    "run": Run,
+    "check": Check,
+    "config": Config,
+    "surfaces": Surfaces,
+    "inbox": Inbox,
+    "backup": Backup,
+}
 ELSEWHERE = {"agent": "platform-agent", "demo": "surfacehost-devkit"}
 """Commands that another distribution brings, by the name of the one that does."""
 

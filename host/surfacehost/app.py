@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from typing import Any
@@ -20,6 +20,7 @@ from surfacehost.embedded import embedded_agent
 from surfacehost.errors import SurfacehostError
 from surfacehost.health import SurfaceHealth
 from surfacehost.inlet import Inlet, StoredMemory
+from surfacehost.metrics import Figures, exposition
 from surfacehost.plugins import EntryPoints, Plugins
 from surfacehost.settings import Settings, SurfaceTable
 from surfacehost.store import copies, inbox
@@ -106,27 +107,44 @@ class _Building:
         put = Inlet(self.database, seat, table.settings, health=health, ways=self.ways, wake=dispatch.wake)
         return dispatch, lambda: keep_listening(surface, put, health)
 
-    def readiness(self) -> dict[str, str]:
-        """Whether messages can flow: what is enabled, and its trouble; none where it is empty."""
-        surfaces = {name: health.trouble for name, health in self.healths.items()}
-        return surfaces | self.left_out | {"agent": self.agent.trouble, "store": self.database.trouble}
+    async def readiness(self) -> pages.Readiness:
+        """Whether messages can flow."""
+        figures = await self._figures()
+        parked = {name: counts["parked"] for name, counts in (figures.inbox or {}).items()}
+        return pages.Readiness(troubles=figures.troubles, parked=parked)
 
     async def report(self) -> dict[str, Any]:
-        """How the host is: for the pages."""
+        """How the host is: for the status page."""
+        figures = await self._figures()
         return {
-            "at": time.time(),
-            "ready": self.readiness(),
+            "at": figures.at,
+            "ready": figures.troubles,
             "surfaces": [health.to_json() for health in self.healths.values()],
-            "inbox": await self._counts(),
+            "inbox": figures.inbox or {},
             "restored": asdict(self.restored) if self.restored else None,
             "ways": [way.to_json() for way in self.ways.latest()],
         }
 
-    async def _counts(self) -> dict[str, dict[str, Any]]:
+    async def metrics(self, accept: str) -> tuple[bytes, str]:
+        """How the host is: for Prometheus."""
+        return exposition(await self._figures(), accept)
+
+    async def _figures(self) -> Figures:
+        """How the host is now. A database in trouble is part of the answer, not its end."""
+        counts, trouble = None, ""
         try:
-            return await self.database.tx(inbox.counts)
-        except StoreFailed:
-            return {}  # why is in the line about the store, and the rest of the page is wanted now more than ever
+            counts = await self.database.tx(inbox.counts)
+        except StoreFailed as error:
+            trouble = str(error)
+        surfaces = {name: health.trouble for name, health in self.healths.items()}
+        return Figures(
+            at=time.time(),
+            troubles=surfaces
+            | self.left_out
+            | {"agent": self.agent.trouble, "store": self.database.trouble or trouble},
+            healths=list(self.healths.values()),
+            inbox=counts,
+        )
 
     def _home(self, table: SurfaceTable) -> Home:
         settings = self.settings
@@ -160,9 +178,9 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         made = [(table, surface) for table in settings.surfaces.values() if (surface := parts.add(table))]
         parts.add_extensions(EntryPoints())
         seats = [await parts.seat(table, surface) for table, surface in made]
-        application = pages.application(parts.readiness, parts.report, parts.mounts)
+        application = pages.application(parts.readiness, parts.report, parts.metrics, parts.mounts)
         address = await stack.enter_async_context(pages.serving(application, settings.web.host, settings.web.port))
-        await stack.enter_async_context(_working(agent, seats))
+        await stack.enter_async_context(_working(database, agent, seats))
         yield address
 
 
@@ -178,12 +196,13 @@ async def _restored(database: SqliteDatabase) -> Restored | None:
 
 @asynccontextmanager
 async def _working(
-    agent: AgentSessionClient, seats: list[tuple[Dispatch, Callable[[], Awaitable[None]]]]
+    database: SqliteDatabase, agent: AgentSessionClient, seats: list[tuple[Dispatch, Callable[[], Awaitable[None]]]]
 ) -> AsyncIterator[None]:
     """Listen and dispatch, side by side; at the end first stop listening, then let what runs finish."""
     listeners = [asyncio.create_task(_for_ever(listen)) for _, listen in seats]
     workers = [asyncio.create_task(_for_ever(dispatch.run)) for dispatch, _ in seats]
     workers.append(asyncio.create_task(_for_ever(lambda: _look_after(agent))))
+    workers.append(asyncio.create_task(_for_ever(lambda: _hear_others(database, [dispatch for dispatch, _ in seats]))))
     try:
         yield
     finally:
@@ -215,6 +234,14 @@ async def _look_after(agent: AgentSessionClient) -> None:
         await agent.probe()
         await agent.sockets.close_idle()
         await asyncio.sleep(AGENT_LOOK_S if not agent.trouble else 1)
+
+
+async def _hear_others(database: SqliteDatabase, dispatches: Sequence[Dispatch]) -> None:
+    """Look at the inbox again whenever another process has written to it: the operator's commands are such."""
+    while True:
+        await database.others_wrote()
+        for dispatch in dispatches:
+            dispatch.wake()
 
 
 async def _agent_address(settings: Settings, stack: AsyncExitStack) -> AgentAddress:

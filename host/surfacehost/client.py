@@ -42,7 +42,7 @@ class Tenant:
 
 
 @dataclass(slots=True)
-class _Visit:
+class Visit:
     """An event while its hooks run."""
 
     entry: inbox.Entry
@@ -79,16 +79,16 @@ class RealPlatformClient:
         self._tenants = tenants
         self._ways = ways
         self._locale = locale
-        self._visits: dict[tuple[str, str], _Visit] = {}
+        self._visits: dict[tuple[str, str], Visit] = {}
         self._told: dict[tuple[str, str], float] = {}
 
     @asynccontextmanager
-    async def visiting(self, entry: inbox.Entry) -> AsyncIterator[None]:
+    async def visiting(self, entry: inbox.Entry) -> AsyncIterator[Visit]:
         """Let hooks ask about the event of *entry* while this lasts."""
         key = entry.event.surface, entry.event.id
-        visit = self._visits[key] = _Visit(entry)
+        visit = self._visits[key] = Visit(entry)
         try:
-            yield
+            yield visit
         finally:
             del self._visits[key]
             await visit.close()
@@ -123,12 +123,12 @@ class RealPlatformClient:
         failure = PlatformError.of(error)
         log.error("%s (ref %s) in %s", failure, failure.ref, event.key, exc_info=failure.__cause__)
         text = sentence(failure, language_of(event.locale, self._locale))
-        parts = await self._parts(visit.entry, Said(text=text, kind="notice"), suffix="error")
+        parts = await self._parts(visit.entry, Said(text=text, kind="notice"), is_sentence=True)
         reason = f"{failure} (ref {failure.ref})"
         await self._database.tx(outbox.explain, visit.entry, parts, ends=ends, error=reason)
-        visit.entry = replace(visit.entry, state=inbox.ANSWERED)
+        visit.entry = replace(visit.entry, state=inbox.ANSWERED, ends=ends)
 
-    async def _answer(self, visit: _Visit, message: Message) -> AsyncGenerator[Reply, None]:
+    async def _answer(self, visit: Visit, message: Message) -> AsyncGenerator[Reply, None]:
         if not visit.is_answered:
             async with aclosing(self._ask(visit, message)) as previews:
                 async for preview in previews:
@@ -136,7 +136,7 @@ class RealPlatformClient:
         async for reply in self._unsent(visit.entry):
             yield reply
 
-    async def _ask(self, visit: _Visit, message: Message) -> AsyncGenerator[Reply, None]:
+    async def _ask(self, visit: Visit, message: Message) -> AsyncGenerator[Reply, None]:
         """The previews of an answer; when it ends, the whole answer is on the disk."""
         if not self.admits(message):
             await self._keep(visit, self._refusal(message))
@@ -151,7 +151,7 @@ class RealPlatformClient:
                 if isinstance(said, Said):
                     await self._keep(visit, said)
                 elif shows.previews:
-                    yield Reply(id=_reply_id(visit.entry, 0), event=message, kind="preview", body=whole(said))
+                    yield Reply(id=outbox.reply_id(visit.entry, 0), event=message, kind="preview", body=whole(said))
 
     def _refusal(self, message: Message) -> Said:
         """What a stranger is told: once in a while, else nothing."""
@@ -163,19 +163,19 @@ class RealPlatformClient:
         self._told[person] = now
         return self._conversation.stranger(message)
 
-    async def _explain(self, visit: _Visit, error: Exception) -> AsyncGenerator[Reply, None]:
+    async def _explain(self, visit: Visit, error: Exception) -> AsyncGenerator[Reply, None]:
         if not visit.is_answered:
             await self.excuse(visit.entry.event, error)
         async for reply in self._unsent(visit.entry):
             yield reply
 
-    async def _say_once(self, visit: _Visit, said: Said) -> AsyncGenerator[Reply, None]:
+    async def _say_once(self, visit: Visit, said: Said) -> AsyncGenerator[Reply, None]:
         if not visit.is_answered:
             await self._keep(visit, said)
         async for reply in self._unsent(visit.entry):
             yield reply
 
-    async def _keep(self, visit: _Visit, said: Said) -> None:
+    async def _keep(self, visit: Visit, said: Said) -> None:
         """Write the whole answer down, in the parts that the surface makes of it."""
         parts = await self._parts(visit.entry, said)
         interrupts = None if said.interrupts is None else [dict(one) for one in said.interrupts]
@@ -183,10 +183,10 @@ class RealPlatformClient:
         visit.entry = replace(visit.entry, state=inbox.ANSWERED)
         self._ways.mark(visit.entry.event, Step.ANSWERED)
 
-    async def _parts(self, entry: inbox.Entry, said: Said, suffix: str = "") -> list[outbox.Part]:
+    async def _parts(self, entry: inbox.Entry, said: Said, *, is_sentence: bool = False) -> list[outbox.Part]:
         bodies = await self._compose(self._tenants[entry.event.surface].surface, whole(said.text))
         return [
-            outbox.Part(id=_reply_id(entry, number, suffix), kind=said.kind, body=body)
+            outbox.Part(id=outbox.reply_id(entry, number, is_sentence=is_sentence), kind=said.kind, body=body)
             for number, body in enumerate(bodies)
         ]
 
@@ -206,17 +206,13 @@ class RealPlatformClient:
             self._tenants[entry.event.surface].health.confirm()
             reply = await self._database.tx(outbox.send_next, entry, reply.id)
 
-    def _visit_of(self, event: Event) -> _Visit:
+    def _visit_of(self, event: Event) -> Visit:
         visit = self._visits.get((event.surface, event.id))
         if visit is None:
             raise LookupError(f"{event.id} of {event.surface} is not being delivered: ask from within its hook")
         return visit
 
-    def _open(self, visit: _Visit, stream: AsyncGenerator[Reply, None]) -> AsyncGenerator[Reply, None]:
+    def _open(self, visit: Visit, stream: AsyncGenerator[Reply, None]) -> AsyncGenerator[Reply, None]:
         """Remember *stream*: it is closed with its visit."""
         visit.streams.append(stream)
         return stream
-
-
-def _reply_id(entry: inbox.Entry, number: int, suffix: str = "") -> str:
-    return "/".join(filter(None, [entry.event.id, suffix, str(number)]))

@@ -109,8 +109,9 @@ def _turn(entry: Entry, message: Message) -> wire.Turn:
     payload: Mapping[str, Any] = (
         {"status": "cancelled"} if decision is None else {"status": "resolved", "payload": {"approved": decision}}
     )
+    run = f"{message.surface}\n{message.id}\n{entry.generation}" + (f"\n{entry.retried}" if entry.retried else "")
     return wire.Turn(
-        run_id=hashlib.sha256(f"{message.surface}\n{message.id}\n{entry.generation}".encode()).hexdigest()[:32],
+        run_id=hashlib.sha256(run.encode()).hexdigest()[:32],
         text=message.text if decision is None else "",
         event_id=message.id,
         sender=message.sender,

@@ -152,7 +152,7 @@ class Dispatch:
         self._ways.mark(entry.event, Step.TAKEN)
         self._patient.discard(entry.lane)
         try:
-            async with self._client.visiting(entry):
+            async with self._client.visiting(entry) as visit:
                 error = await self._plugins.deliver(entry.event, self._client)
                 outcome = inbox.Settled() if error is None else await self._judge(entry, error)
         except Fenced:
@@ -167,9 +167,15 @@ class Dispatch:
 
         following = await self._insist(write_down)
         if isinstance(outcome, inbox.Settled):
-            self._misses.pop(entry.lane, None)
-            self._ways.mark(entry.event, Step.SETTLED)
+            self._settled(entry, visit.entry.ends if outcome.state == inbox.DONE else outcome.state)
         return following
+
+    def _settled(self, entry: inbox.Entry, state: str) -> None:
+        self._misses.pop(entry.lane, None)
+        self._ways.mark(entry.event, Step.SETTLED)
+        if state == inbox.PARKED:
+            self._health.parkings += 1
+            log.error("%s of %s is parked: see surfacehost inbox show %d", entry.event.id, entry.event.key, entry.id)
 
     async def _judge(self, entry: inbox.Entry, error: Exception) -> inbox.Again | inbox.Settled:
         """What becomes of an event whose surface raised *error*: its class says."""

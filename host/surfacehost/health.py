@@ -29,6 +29,12 @@ class SurfaceHealth:
     """The last new event."""
     sent_at: float | None = None
     """The last send that the platform confirmed."""
+    events: int = 0
+    """New events since the process started."""
+    sends: int = 0
+    """Sends that the platform confirmed, since the process started."""
+    parkings: int = 0
+    """Events that were parked because they kept failing, since the process started."""
     storage: str = ""
     """Why what came in could not be stored, while it can't."""
     _alive: float | None = None
@@ -40,16 +46,18 @@ class SurfaceHealth:
         if self.state == "waiting":
             self.retry_at = None
 
-    def beat(self, *, with_event: bool = False) -> None:
-        """The platform answered."""
+    def beat(self, *, events: int = 0) -> None:
+        """The platform answered, with so many new *events*."""
         self.heard_at, self._alive = self.clock(), self.ticks()
-        if with_event:
+        if events:
+            self.events += events
             self.event_at = self.heard_at
         if self.state in ("starting", "waiting"):
             self._become("up")
 
     def confirm(self) -> None:
         """The platform accepted something that was sent."""
+        self.sends += 1
         self.sent_at = self.clock()
 
     def wait(self, reason: str, delay_s: float) -> None:

@@ -55,7 +55,7 @@ class Inlet:
         for event in heard:
             self._ways.mark(event, Step.STORED)
         was_away = self._health.state != "up"
-        self._health.beat(with_event=bool(heard))
+        self._health.beat(events=len(heard))
         if heard or was_away:
             self._wake()
 

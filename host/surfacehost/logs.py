@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pydantic import BaseModel, SecretStr
@@ -15,22 +15,31 @@ MASK = "**********"
 class _Masking(logging.Formatter):
     """Formats, then hides every secret of the settings, also in tracebacks and in what libraries log."""
 
-    def __init__(self, secrets: Collection[str]) -> None:
+    def __init__(self, mask: Callable[[str], str]) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S")
-        self._secrets = sorted(secrets, key=len, reverse=True)
+        self._mask = mask
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        for secret in self._secrets:
+        return self._mask(super().format(record))
+
+
+def masking(settings: Settings) -> Callable[[str], str]:
+    """What hides every secret of *settings* in a text."""
+    found = {secret for model in _models(settings) for secret in _secrets(model) if len(secret) >= 4}
+    secrets = sorted(found, key=len, reverse=True)
+
+    def mask(text: str) -> str:
+        for secret in secrets:
             text = text.replace(secret, MASK)
         return text
+
+    return mask
 
 
 def configure(settings: Settings) -> None:
     """Log at the operator's level, and what libraries do only where it is a warning: their chatter holds texts."""
-    secrets = {secret for model in _models(settings) for secret in _secrets(model) if len(secret) >= 4}
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Masking(secrets))
+    handler.setFormatter(_Masking(masking(settings)))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     level = settings.host.log_level.upper()
     for name in (

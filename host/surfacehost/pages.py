@@ -5,6 +5,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
@@ -16,25 +17,48 @@ from starlette.types import ASGIApp
 
 from surfacehost.errors import SurfacehostError
 
-Readiness = Callable[[], Mapping[str, str]]
 Report = Callable[[], Awaitable[dict[str, Any]]]
+Metrics = Callable[[str], Awaitable[tuple[bytes, str]]]
 
 log = logging.getLogger(__name__)
 
 
-def application(readiness: Readiness, report: Report, mounts: Mapping[str, ASGIApp]) -> ASGIApp:
-    """The pages: *readiness* names what can't flow, *report* tells all; *mounts*: path to what a surface serves."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """Whether messages can flow."""
+
+    troubles: Mapping[str, str]
+    """Whatever has to work, and why it does not; none where it is empty."""
+    parked: Mapping[str, int]
+    """How many messages of a surface wait for the operator. Others flow past them."""
+
+    def lines(self) -> str:
+        """One for each thing that has to work."""
+        return "".join(f"{name}: {trouble or 'ok'}{self._note(name)}\n" for name, trouble in self.troubles.items())
+
+    def _note(self, name: str) -> str:
+        count = self.parked.get(name, 0)
+        return f", {count} parked: surfacehost inbox list" if count else ""
+
+
+def application(
+    readiness: Callable[[], Awaitable[Readiness]], report: Report, metrics: Metrics, mounts: Mapping[str, ASGIApp]
+) -> ASGIApp:
+    """The pages. *metrics*: what an Accept header asks for, and its type; *mounts*: path to what a surface serves."""
 
     async def alive(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def ready(_: Request) -> Response:
-        troubles = readiness()
-        lines = [f"{name}: {trouble or 'ok'}\n" for name, trouble in troubles.items()]
-        return PlainTextResponse("".join(lines), 503 if any(troubles.values()) else 200)
+        found = await readiness()
+        return PlainTextResponse(found.lines(), 503 if any(found.troubles.values()) else 200)
 
     async def status(_: Request) -> Response:
         return JSONResponse(await report())
+
+    async def figures(request: Request) -> Response:
+        content, media_type = await metrics(request.headers.get("accept", ""))
+        return Response(content, media_type=media_type)
 
     async def front(_: Request) -> Response:
         return RedirectResponse(next(iter(mounts), "/status.json"))
@@ -44,6 +68,7 @@ def application(readiness: Readiness, report: Report, mounts: Mapping[str, ASGIA
         Route("/healthz", alive),
         Route("/readyz", ready),
         Route("/status.json", status),
+        Route("/metrics", figures),
         *(Mount(path, app) for path, app in mounts.items()),
     ]
     return Starlette(routes=routes)

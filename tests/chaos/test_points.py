@@ -15,9 +15,9 @@ CODE = Path(surfacehost.__file__).parent
 
 
 def transactions() -> set[str]:
-    """The name of every operation that the host hands to ``Database.tx``."""
+    """The name of every operation that the host hands to ``Database.tx``; commands are processes of their own."""
     found: set[str] = set()
-    for file in CODE.rglob("*.py"):
+    for file in {*CODE.rglob("*.py")} - {*(CODE / "commands").rglob("*.py")}:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "tx":
                 operation = node.args[0]

@@ -1,5 +1,6 @@
 """The documentation says what is."""
 
+import argparse
 import inspect
 import re
 import tomllib
@@ -8,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from surfacehost import hookspecs
+from surfacehost.commands.inbox import Inbox
 from surfacehost.errors import Kind
+from surfacehost.health import SurfaceHealth
+from surfacehost.metrics import Figures
 from surfacehost.texts import LANGUAGES
 from surfacehost.ways import Step
 
@@ -59,6 +63,21 @@ def test_the_project_names_no_package_registry() -> None:
     mine = [path for path in files if not {".venv", ".cache", ".git", "artefacts"} & set(path.relative_to(ROOT).parts)]
     assert len(mine) > 100
     assert [path for path in mine if any(host in path.read_text(errors="ignore") for host in hosts)] == []
+
+
+@pytest.mark.parametrize("page", ["docs/runbook.md", "docs/runbook.ru.md"])
+def test_the_runbook_names_every_figure_and_no_other(page: str) -> None:
+    figures = Figures(at=0, troubles={"agent": ""}, healths=[SurfaceHealth("x", event_at=1, sent_at=1)], inbox={})
+    told = {sample.name for metric in figures.collect() for sample in metric.samples}
+    assert told == set(re.findall(r"`(surfacehost_\w+)", (ROOT / page).read_text()))
+
+
+@pytest.mark.parametrize("page", ["docs/runbook.md", "docs/runbook.ru.md"])
+def test_every_command_of_the_runbook_on_the_inbox_is_one(page: str) -> None:
+    parser = argparse.ArgumentParser()
+    Inbox.configure(parser)
+    lines = re.findall(r"^    surfacehost inbox (.+?)  ", (ROOT / page).read_text(), re.MULTILINE)
+    assert {parser.parse_args(line.split()).action for line in lines} == {"list", "show", "retry", "drop"}
 
 
 def test_the_runbook_says_the_same_in_both_languages() -> None:

@@ -12,11 +12,11 @@ OPEN = '[defaults]\ndm_policy = "open"\n'
 class Book:
     """The two files, and the host that reads them."""
 
-    def __init__(self, folder: Path, settings: str = OPEN, *, name: str = "logbook") -> None:
+    def __init__(self, folder: Path, settings: str = OPEN, *, name: str = "logbook", plugin: str = "logbook") -> None:
         self.folder = folder / name
         self.folder.mkdir(parents=True)
         self.name = name
-        self.table = f'[surfaces.{name}]\nplugin = "logbook"\nfolder = "{self.folder}"\n'
+        self.table = f'[surfaces.{name}]\nplugin = "{plugin}"\nfolder = "{self.folder}"\n'
         self.host = HostProcess(folder / "host", settings + self.table)
         self._count = 0
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from surfacehost.store import copies, inbox, outbox
+from surfacehost.store import copies, inbox, outbox, parked
 from surfacehost.store.outbox import Part
 from surfacehost.store.sqlite import SqliteDatabase
 from surfacehost_devkit.hostprocess import HostProcess
@@ -119,13 +119,14 @@ def test_what_was_answered_after_the_copy_is_not_answered_again(book: Book, tmp_
 async def test_in_a_copy_everything_open_is_suspect_and_what_is_told_of_before(tmp_path: Path) -> None:
     async with SqliteDatabase(tmp_path / "x.db") as original:
         seat = await original.tx(inbox.elect, "toy")
-        await ingest(original, seat, said(1, "answered"), said(1, "open"), said(1, "settled"))
+        await ingest(original, seat, *(said(1, chat) for chat in ("answered", "open", "settled", "refused")))
         for entry in await take(original):
             if entry.event.chat != "open":
                 parts = [Part(id=f"{entry.event.id}/{number}", kind="answer", body="x") for number in range(2)]
                 await original.tx(outbox.answer, entry, parts)
-            if entry.event.chat == "settled":
-                await original.tx(inbox.settle, entry, inbox.Settled(), now=0)
+            if entry.event.chat in ("settled", "refused"):
+                state = inbox.DONE if entry.event.chat == "settled" else inbox.REFUSED
+                await original.tx(inbox.settle, entry, inbox.Settled(state=state), now=0)
         copies.copy_marked(tmp_path / "x.db", tmp_path / "copy.db")
         assert await original.tx(copies.recognise, now=1000) is None
     async with SqliteDatabase(tmp_path / "copy.db") as database:
@@ -137,8 +138,12 @@ async def test_in_a_copy_everything_open_is_suspect_and_what_is_told_of_before(t
         happened = {"early": 900.0, "late": 1000.0 + copies.MARGIN_S}
         arrivals = [said(1, chat, at=at) for chat, at in happened.items()]
         await ingest(database, seat, *arrivals)
+        (refused,) = await database.tx(parked.listed, "refused", None, 9)
+        await database.tx(parked.retry, refused["number"], now=1000)
         repeated = {entry.event.chat: await all_repeated(database, entry) for entry in await take(database)}
-    assert repeated == {"answered": [True, True], "open": [True], "early": [True], "late": [False]}
+    assert repeated == {
+        "answered": [True, True], "refused": [True, True], "open": [True], "early": [True], "late": [False],
+    }  # fmt: skip
 
 
 async def all_repeated(database: SqliteDatabase, entry: inbox.Entry) -> list[bool]:

@@ -61,5 +61,5 @@ ASIDE: Mapping[str, str] = {
 MARKED = frozenset({"ingest", "take", "answer", "settle"})
 """Transactions right behind which the host names a step: that one stands for their ``after``."""
 
-READS = frozenset({"next_ready", "counts", "read", "read_one", "last_restored"})
+READS = frozenset({"next_ready", "counts", "read", "read_one", "last_restored", "_data_version"})
 """Transactions that change nothing: dying in one of them is dying beside it."""

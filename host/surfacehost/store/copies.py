@@ -63,7 +63,10 @@ def copy_marked(source: Path, target: Path) -> None:
 
 
 async def recognise(tx: Transaction, *, now: float) -> Restored | None:
-    """What to know of a database that is a copy, once: everything open in it becomes suspect. None for an original."""
+    """What to know of a database that is a copy, once: what is open in it or may be again becomes suspect.
+
+    None for an original.
+    """
     marked = await tx.rows("select value from meta where key = :key", key=MARK)
     if not marked:
         return None
@@ -73,7 +76,7 @@ async def recognise(tx: Transaction, *, now: float) -> Restored | None:
         "insert into meta (key, value) values (:key, :value) on conflict (key) do update set value = excluded.value",
         key=RESTORED, value=json.dumps(asdict(restored)),
     )  # fmt: skip
-    await tx.run("update inbox set suspect = 1 where state in ('waiting', 'answered')")
+    await tx.run("update inbox set suspect = 1 where state in ('waiting', 'answered', 'parked', 'refused')")
     await tx.run(
         "update outbox set state = 'doubtful' where state in ('waiting', 'sending')"
         " and inbox in (select id from inbox where state in ('waiting', 'answered'))"

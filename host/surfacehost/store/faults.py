@@ -23,6 +23,11 @@ def is_damage(error: BaseException | None) -> bool:
     return _code(error) & 0xFF in _DAMAGE
 
 
+def is_busy(error: BaseException | None) -> bool:
+    """Whether somebody else held the database for too long: nothing is wrong with it, and soon it is free."""
+    return _code(error) & 0xFF == sqlite3.SQLITE_BUSY
+
+
 def failed(error: sqlite3.Error) -> StoreFailed:
     """*error*, met while the host runs."""
     if is_damage(error):

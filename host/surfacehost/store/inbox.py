@@ -55,6 +55,10 @@ class Entry:
     """How long it has been made to wait after failed attempts, in all."""
     generation: int = 1
     interrupts: tuple[dict[str, Any], ...] = field(default=())
+    ends: str = DONE
+    """The state it will have once what is said to it has been sent."""
+    retried: int = 0
+    """How often the operator asked for another try: each is a run of its own, and what it says is said anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +160,8 @@ async def head(tx: Transaction, lane: str, fence: int) -> Entry | None:
     An event that can't be read, one of a later version say, is parked: it must not hold up those behind it.
     """
     while found := await tx.rows(
-        "select inbox.id, body, state, attempts, failed_at, waited_s, coalesce(generation, 1) as generation,"
+        "select inbox.id, body, state, ends, attempts, retried, failed_at, waited_s,"
+        " coalesce(generation, 1) as generation,"
         " coalesce(interrupts, '[]') as interrupts from inbox left join thread on thread.lane = rtrim(inbox.lane, '#')"
         " where inbox.lane = :lane and state in ('waiting', 'answered') order by inbox.id limit 1",
         lane=lane,
@@ -183,8 +188,8 @@ async def settle(tx: Transaction, entry: Entry, outcome: Again | Settled, *, now
     if isinstance(outcome, Settled):
         await tx.run(
             "update inbox set state = case when :state = 'done' then ends else :state end,"
-            " error = coalesce(:error, error) where id = :id",
-            state=outcome.state, error=outcome.error, id=entry.id,
+            " error = coalesce(:error, error), attempts = attempts + :one where id = :id",
+            state=outcome.state, error=outcome.error, one=int(outcome.state == PARKED), id=entry.id,
         )  # fmt: skip
         await tx.run(
             "update outbox set state = 'refused' where inbox = :id and state in ('waiting', 'sending', 'doubtful')",
@@ -236,10 +241,13 @@ async def next_ready(tx: Transaction, surface: str, *, now: float) -> float | No
 
 
 async def counts(tx: Transaction) -> dict[str, dict[str, Any]]:
-    """For each surface: how many events are open and parked, and since when the oldest open one waits."""
+    """For each surface: how many events are open and parked, and since when the oldest open one waits.
+
+    Grouped by no plain column: for the sake of the order SQLite would read an index of everything there ever was.
+    """
     waiting = await tx.rows(
         "select surface, count(*) as open, min(received_at) as oldest from inbox"
-        " where state in ('waiting', 'answered') group by surface"
+        " where state in ('waiting', 'answered') group by surface || ''"
     )
     parked = await tx.rows("select surface, count(*) as parked from inbox where state = 'parked' group by surface")
     found: dict[str, dict[str, Any]] = {}

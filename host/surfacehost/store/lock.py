@@ -2,12 +2,16 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from surfacehost.store.faults import refused
 from surfacehost.store.transaction import StoreRefused
+
+PATIENCE_S = 0.5
+"""How long a lock may be held by a command that only looks whether a host runs."""
 
 
 def lock(path: Path) -> int:
@@ -17,12 +21,18 @@ def lock(path: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise refused(error, path) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise StoreRefused(f"another surfacehost is using {path.parent}: stop it, or give this one its own") from error
-    return descriptor
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if time.monotonic() < deadline:
+                time.sleep(PATIENCE_S / 20)
+                continue
+            os.close(descriptor)
+            said = f"another surfacehost is using {path.parent}: stop it, or give this one its own"
+            raise StoreRefused(said) from error
+        return descriptor
 
 
 @contextmanager

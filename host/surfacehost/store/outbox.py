@@ -7,8 +7,11 @@ from typing import Any
 
 from surfacehost.events import Reply, ReplyKind
 from surfacehost.jsontext import dump
-from surfacehost.store.inbox import Entry, hold
+from surfacehost.store.inbox import PARKED, Entry, hold
 from surfacehost.store.transaction import Transaction
+
+SENTENCE = "error"
+"""In the id of what is said in place of an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +21,17 @@ class Part:
     id: str
     kind: ReplyKind
     body: Any
+
+
+def reply_id(entry: Entry, number: int, *, is_sentence: bool = False) -> str:
+    """The id of part *number*: the same after a restart, another for each try that the operator asked for."""
+    retry = f"retry{entry.retried}" if entry.retried else ""
+    return "/".join(filter(None, [entry.event.id, retry, SENTENCE if is_sentence else "", str(number)]))
+
+
+def is_sentence(reply: str, event_id: str) -> bool:
+    """Whether *reply* is the id of something that was said to *event_id* in place of an answer."""
+    return reply.removeprefix(event_id).split("/")[-2:-1] == [SENTENCE]
 
 
 async def answer(
@@ -45,17 +59,20 @@ async def answer(
 async def explain(tx: Transaction, entry: Entry, parts: Sequence[Part], *, ends: str, error: str) -> None:
     """Write down that *parts* are said in place of an answer, and how the event ends after that. Raises Fenced.
 
-    What is still open of an answer is given up in the same transaction: the person gets one or the other.
+    What is still open of an answer is given up in the same transaction: the person gets one or the other. A sentence
+    that is there already, open or sent, stays as it is. Parking is the end of an attempt and counts as one.
     """
     await hold(tx, entry)
     await tx.run(
-        "update inbox set state = 'answered', ends = :ends, error = :error where id = :id",
-        ends=ends, error=error, id=entry.id,
+        "update inbox set state = 'answered', ends = :ends, error = :error, attempts = attempts + :one where id = :id",
+        ends=ends, error=error, one=int(ends == PARKED), id=entry.id,
     )  # fmt: skip
-    await tx.run(
-        "update outbox set state = 'refused' where inbox = :id and state in ('waiting', 'sending', 'doubtful')",
-        id=entry.id,
-    )
+    said = {part.id for part in parts}
+    for row in await tx.rows(
+        "select id, reply from outbox where inbox = :id and state in ('waiting', 'sending', 'doubtful')", id=entry.id
+    ):
+        if row["reply"] not in said:
+            await tx.run("update outbox set state = 'refused' where id = :id", id=row["id"])
     await _insert(tx, entry, parts)
 
 

@@ -85,7 +85,7 @@ async def migrate(tx: Transaction, *, is_new: bool) -> None:
         await _run_all(tx, TABLES)
         await tx.run("insert into meta (key, value) values ('version', :version)", version=str(VERSION))
         return
-    found = int((await tx.rows("select value from meta where key = 'version'"))[0]["value"])
+    found = await version_of(tx)
     if found > VERSION:
         raise StoreRefused(
             f"the database has version {found}, this surfacehost works with {VERSION}: use the version that wrote it"
@@ -93,6 +93,11 @@ async def migrate(tx: Transaction, *, is_new: bool) -> None:
     for version in range(found, VERSION):
         await _run_all(tx, MIGRATIONS[version])
     await tx.run("update meta set value = :version where key = 'version'", version=str(VERSION))
+
+
+async def version_of(tx: Transaction) -> int:
+    """The version of the tables."""
+    return int((await tx.rows("select value from meta where key = 'version'"))[0]["value"])
 
 
 async def _run_all(tx: Transaction, statements: str) -> None:

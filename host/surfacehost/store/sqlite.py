@@ -24,6 +24,9 @@ from surfacehost.store.transaction import Row
 P = ParamSpec("P")
 T = TypeVar("T")
 
+OTHERS_LOOK_S = 1.0
+"""How often it is asked whether another process wrote: SQLite tells nobody."""
+
 MAX_GROUP = 256
 """Transactions per commit at most: beyond it the fsync is no longer what costs."""
 
@@ -67,6 +70,7 @@ class SqliteDatabase:
         self._is_damaged = False
         self.trouble = ""
         """Why nothing can be stored, in one line; empty while it can. Damage does not go away by itself."""
+        self._seen = 0
 
     async def __aenter__(self) -> Self:
         """Take the lock, open the file, bring it to today's version.
@@ -74,11 +78,12 @@ class SqliteDatabase:
         Raises StoreRefused when another host holds the lock, the file is no database or damaged, its version is not
         ours, or there is no room for it.
         """
-        self._lock = lock(self._path.with_name(self._path.name + ".lock"))
+        self._lock = lock(lock_of(self._path))
         try:
             self._connection, is_new = await asyncio.to_thread(_connect, self._path)
             self._thread.start()
             await self.tx(schema.migrate, is_new=is_new)
+            self._seen = await self.tx(_data_version)
         except BaseException:
             await self.__aexit__()
             raise
@@ -109,6 +114,15 @@ class SqliteDatabase:
         result: T = await future
         return result
 
+    async def others_wrote(self) -> None:
+        """Return once another process has written to the database. Raises StoreFailed.
+
+        Asking costs no fsync: a transaction without a change leaves nothing to write.
+        """
+        while (version := await self.tx(_data_version)) == self._seen:  # noqa: ASYNC110 - nobody sets an event of ours
+            await asyncio.sleep(OTHERS_LOOK_S)
+        self._seen = version
+
     def _write(self) -> None:
         """Commit what waits, together; the body of the writer thread."""
         while (first := self._jobs.get()) is not None:
@@ -127,7 +141,7 @@ class SqliteDatabase:
         try:
             self._connection.execute("begin immediate")
             for job in group:
-                job.result = _drive(job.operation(SqliteTransaction(self._connection, self.node)))
+                job.result = drive(job.operation(SqliteTransaction(self._connection, self.node)))
             self._connection.execute("commit")
         except Exception as error:  # noqa: BLE001 - it goes to whoever asked; the writer serves everyone and goes on
             self._roll_back()
@@ -148,7 +162,7 @@ class SqliteDatabase:
             return error
         failed = faults.failed(error)
         failed.__cause__ = error
-        if not self._is_damaged:
+        if not self._is_damaged and not faults.is_busy(error):
             self._is_damaged, self.trouble = faults.is_damage(error), str(failed)
         return failed
 
@@ -158,6 +172,17 @@ class SqliteDatabase:
                 self._connection.execute("rollback")
             except sqlite3.Error:
                 log.exception("rolling back %s", self._path)
+
+
+def lock_of(path: Path) -> Path:
+    """The file whose lock the host of the database at *path* holds for as long as it lives."""
+    return path.with_name(path.name + ".lock")
+
+
+async def _data_version(tx: SqliteTransaction) -> int:
+    """A number that changes with every commit of another connection (https://sqlite.org/pragma.html)."""
+    version: int = (await tx.rows("pragma data_version"))[0]["data_version"]
+    return version
 
 
 def _connect(path: Path) -> tuple[sqlite3.Connection, bool]:
@@ -181,7 +206,7 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, bool]:
     return connection, is_new
 
 
-def _drive(coroutine: Coroutine[Any, Any, T]) -> T:
+def drive(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run *coroutine* to its end; over this transaction it has nothing to wait for."""
     try:
         coroutine.send(None)
