@@ -99,21 +99,14 @@ class Storm:
 
     async def rage(self, deaths: Sequence[Death]) -> None:
         """Let the host live and die as *deaths* say, under load."""
-        loads = [
-            asyncio.create_task(self._talk(side, conversation))
-            for side in self.sides
-            for conversation in side.conversations
-        ]
-        try:
+        over = asyncio.Event()
+        async with asyncio.TaskGroup() as people:
+            for side in self.sides:
+                for conversation in side.conversations:
+                    people.create_task(self._talk(side, conversation, over))
             for death in deaths:
                 await self._die(death)
-                for load in loads:
-                    if load.done():
-                        load.result()
-        finally:
-            for load in loads:
-                load.cancel()
-            await asyncio.gather(*loads, return_exceptions=True)
+            over.set()  # not cancelled: what somebody is saying is said
 
     async def _die(self, death: Death) -> None:
         if death.point:
@@ -135,16 +128,16 @@ class Storm:
         await self.lives.begin(**doom)
         self.agent.life = self.lives.count
 
-    async def _talk(self, side: Side, conversation: str) -> None:
+    async def _talk(self, side: Side, conversation: str, over: asyncio.Event) -> None:
         """One person's part: say the next thing, unless too much waits for an answer."""
         said = self.said[side.name, conversation]
-        await asyncio.sleep(random.uniform(0, self.every_s))  # noqa: S311 - people don't speak in step
-        while True:
+        pause_s = random.uniform(0, self.every_s)  # noqa: S311 - people don't speak in step
+        while not await _happens(over, pause_s):
             if len(wanted(said)) - len(heard(await side.heard(conversation))) < MOST_OPEN:
                 text = text_of(len(said) + 1)
                 said.append(text)
                 await side.say(conversation, text)
-            await asyncio.sleep(self.every_s * random.uniform(0.7, 1.3))  # noqa: S311 - a person's own pace
+            pause_s = self.every_s * random.uniform(0.7, 1.3)  # noqa: S311 - a person's own pace
 
     async def calm(self) -> dict[str, Verdict]:
         """Let the host work off what is left, undisturbed; then judge."""
@@ -183,6 +176,14 @@ class Storm:
             if one.surface == side.name
         )
         return verdict
+
+
+async def _happens(event: asyncio.Event, within_s: float) -> bool:
+    try:
+        async with asyncio.timeout(within_s):
+            return await event.wait()
+    except TimeoutError:
+        return False
 
 
 def _lines(trace: Path) -> list[str]:
