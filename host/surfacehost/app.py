@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from typing import Any
@@ -19,6 +19,7 @@ from surfacehost.dispatch import Dispatch, Patience
 from surfacehost.embedded import embedded_agent
 from surfacehost.errors import SurfacehostError
 from surfacehost.health import SurfaceHealth
+from surfacehost.housekeeping import forget_for_ever
 from surfacehost.inlet import Inlet, StoredMemory
 from surfacehost.plugins import EntryPoints, Plugins
 from surfacehost.settings import Settings, SurfaceTable
@@ -39,6 +40,8 @@ AGENT_LOOK_S = 15.0
 
 HOOK_GRACE_S = 600.0
 """What a surface's own hook may take beyond the longest answer: sending it, under the platform's limits."""
+
+Work = Callable[[], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +96,7 @@ class _Building:
                 log.exception("extension %s is left out", name)
                 self.left_out[f"extension {name}"] = f"{type(error).__name__}: {error}"
 
-    async def seat(self, table: SurfaceTable, surface: Surface) -> tuple[Dispatch, Callable[[], Awaitable[None]]]:
+    async def seat(self, table: SurfaceTable, surface: Surface) -> tuple[Dispatch, Work]:
         """The dispatch of *surface*, and what listens for it."""
         health, wanted = self.healths[table.name], self.settings.dispatch
         dispatch = Dispatch(
@@ -162,7 +165,9 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         seats = [await parts.seat(table, surface) for table, surface in made]
         application = pages.application(parts.readiness, parts.report, parts.mounts)
         address = await stack.enter_async_context(pages.serving(application, settings.web.host, settings.web.port))
-        await stack.enter_async_context(_working(agent, seats))
+        keep_days = settings.store.keep_days
+        chores = [lambda: _look_after(agent), lambda: forget_for_ever(database, keep_days)]
+        await stack.enter_async_context(_working(seats, chores))
         yield address
 
 
@@ -177,13 +182,11 @@ async def _restored(database: SqliteDatabase) -> Restored | None:
 
 
 @asynccontextmanager
-async def _working(
-    agent: AgentSessionClient, seats: list[tuple[Dispatch, Callable[[], Awaitable[None]]]]
-) -> AsyncIterator[None]:
+async def _working(seats: list[tuple[Dispatch, Work]], chores: Sequence[Work]) -> AsyncIterator[None]:
     """Listen and dispatch, side by side; at the end first stop listening, then let what runs finish."""
     listeners = [asyncio.create_task(_for_ever(listen)) for _, listen in seats]
     workers = [asyncio.create_task(_for_ever(dispatch.run)) for dispatch, _ in seats]
-    workers.append(asyncio.create_task(_for_ever(lambda: _look_after(agent))))
+    workers += [asyncio.create_task(_for_ever(chore)) for chore in chores]
     try:
         yield
     finally:
@@ -198,7 +201,7 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
+async def _for_ever(work: Work) -> None:
     """Do *work*; an error of the host itself is logged and does not end the process."""
     while True:
         try:
