@@ -19,6 +19,7 @@ from surfacehost.dispatch import Dispatch, Patience
 from surfacehost.embedded import embedded_agent
 from surfacehost.errors import SurfacehostError
 from surfacehost.health import SurfaceHealth
+from surfacehost.housekeeping import forget_for_ever
 from surfacehost.inlet import Inlet, StoredMemory
 from surfacehost.metrics import Figures, exposition
 from surfacehost.plugins import EntryPoints, Plugins
@@ -40,6 +41,8 @@ AGENT_LOOK_S = 15.0
 
 HOOK_GRACE_S = 600.0
 """What a surface's own hook may take beyond the longest answer: sending it, under the platform's limits."""
+
+Work = Callable[[], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +97,7 @@ class _Building:
                 log.exception("extension %s is left out", name)
                 self.left_out[f"extension {name}"] = f"{type(error).__name__}: {error}"
 
-    async def seat(self, table: SurfaceTable, surface: Surface) -> tuple[Dispatch, Callable[[], Awaitable[None]]]:
+    async def seat(self, table: SurfaceTable, surface: Surface) -> tuple[Dispatch, Work]:
         """The dispatch of *surface*, and what listens for it."""
         health, wanted = self.healths[table.name], self.settings.dispatch
         dispatch = Dispatch(
@@ -180,7 +183,13 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         seats = [await parts.seat(table, surface) for table, surface in made]
         application = pages.application(parts.readiness, parts.report, parts.metrics, parts.mounts)
         address = await stack.enter_async_context(pages.serving(application, settings.web.host, settings.web.port))
-        await stack.enter_async_context(_working(database, agent, seats))
+        keep_days, dispatches = settings.store.keep_days, [dispatch for dispatch, _ in seats]
+        chores = [
+            lambda: _look_after(agent),
+            lambda: _hear_others(database, dispatches),
+            lambda: forget_for_ever(database, keep_days),
+        ]
+        await stack.enter_async_context(_working(seats, chores))
         yield address
 
 
@@ -195,14 +204,11 @@ async def _restored(database: SqliteDatabase) -> Restored | None:
 
 
 @asynccontextmanager
-async def _working(
-    database: SqliteDatabase, agent: AgentSessionClient, seats: list[tuple[Dispatch, Callable[[], Awaitable[None]]]]
-) -> AsyncIterator[None]:
+async def _working(seats: list[tuple[Dispatch, Work]], chores: Sequence[Work]) -> AsyncIterator[None]:
     """Listen and dispatch, side by side; at the end first stop listening, then let what runs finish."""
     listeners = [asyncio.create_task(_for_ever(listen)) for _, listen in seats]
     workers = [asyncio.create_task(_for_ever(dispatch.run)) for dispatch, _ in seats]
-    workers.append(asyncio.create_task(_for_ever(lambda: _look_after(agent))))
-    workers.append(asyncio.create_task(_for_ever(lambda: _hear_others(database, [dispatch for dispatch, _ in seats]))))
+    workers += [asyncio.create_task(_for_ever(chore)) for chore in chores]
     try:
         yield
     finally:
@@ -217,7 +223,7 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
+async def _for_ever(work: Work) -> None:
     """Do *work*; an error of the host itself is logged and does not end the process."""
     while True:
         try:

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, field_validator, model_validator
 
+from surfacehost.store.retention import LEAST_DAYS
 from surfacehost.surface import Behaviour, Surface, SurfaceSettings
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -37,6 +38,15 @@ class Store(Table):
 
     url: str = ""
     """Empty: an SQLite file in data_dir; ``sqlite:///path``: another file."""
+    keep_days: Annotated[int, Field(ge=0)] = 30
+    """Days for which a message that was answered is kept; 0: for ever. What is open or laid aside stays anyway."""
+
+    @field_validator("keep_days")
+    @classmethod
+    def _outlives_repetitions(cls, days: int) -> int:
+        if 0 < days < LEAST_DAYS:
+            raise ValueError(f"should be {LEAST_DAYS} or more: platforms tell a message again for a day; 0 is for ever")
+        return days
 
     @field_validator("url")
     @classmethod
