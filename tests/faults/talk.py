@@ -33,6 +33,11 @@ def in_part(text: str) -> re.Pattern[str]:
 class Thread(Protocol):
     """One person's conversation with the bot."""
 
+    @property
+    def name(self) -> str:
+        """What the platform calls the place."""
+        ...
+
     async def say(self, text: str) -> None: ...
 
     async def heard(self, count: int, timeout_s: float) -> list[str]:
@@ -43,36 +48,37 @@ class Thread(Protocol):
 class OnMatrix:
     def __init__(self, person: MatrixPerson, room: str, bot: str) -> None:
         self._person = person
-        self.room = room
+        self.name = room
         self._bot = bot
 
     async def say(self, text: str) -> None:
-        await self._person.send(self.room, text)
+        await self._person.send(self.name, text)
 
     async def heard(self, count: int, timeout_s: float) -> list[str]:
         def bodies() -> list[str]:
-            return [one.body for one in self._person.seen.events[self.room] if one.sender == self._bot and one.body]
+            return [one.body for one in self._person.seen.events[self.name] if one.sender == self._bot and one.body]
 
         try:
             await self._person.wait_for(lambda: len(bodies()) > count, timeout_s)
         except TimeoutError:
             return bodies()[1:]
         # What the server keeps, not what its client was told; the first word is the greeting.
-        history = await self._person.history(self.room)
+        history = await self._person.history(self.name)
         return [event.body for event in history if event.sender == self._bot and event.body][1:]
 
 
 class OnTelegram:
     def __init__(self, world: World, person: Account) -> None:
         self._world = world
-        self.person = person
+        self._person = person
+        self.name = str(person.id)
 
     async def say(self, text: str) -> None:
-        self._world.write(self.person, text)
+        self._world.write(self._person, text)
 
     async def heard(self, count: int, timeout_s: float) -> list[str]:
         def texts() -> list[str]:
-            return [one.content.text for one in self._world.replies(self.person.id)]
+            return [one.content.text for one in self._world.replies(self._person.id)]
 
         try:
             await self._world.wait_for(lambda: len(texts()) >= count or None, timeout_s=timeout_s)

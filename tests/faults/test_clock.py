@@ -4,7 +4,6 @@ import asyncio
 import time
 from pathlib import Path
 
-import pytest
 from tests.faults.conftest import Make
 
 from surfacehost_devkit import turnedclock
@@ -12,8 +11,8 @@ from surfacehost_devkit.botapi import faults
 from surfacehost_devkit.matrixfaults import SENDS
 
 HOUR, DAY = 3600, 86_400
-JUMPS = (HOUR, 0, -HOUR / 2, -HOUR, DAY, -DAY, 0)
-"""Where the clock stands, one after another: every way forward and back by half an hour, an hour and a day."""
+JUMPS = (HOUR, HOUR / 2, -HOUR / 2, DAY, 0)
+"""Where the clock stands, one after another: an hour and a day forward, half an hour, an hour and a day back."""
 
 
 async def test_no_jump_of_the_clock_delays_loses_or_doubles_anything(make: Make, tmp_path: Path) -> None:
@@ -32,21 +31,27 @@ async def test_no_jump_of_the_clock_delays_loses_or_doubles_anything(make: Make,
     await talk.check_agent()
 
 
-@pytest.mark.parametrize("seconds", [DAY, -HOUR / 2, -DAY])
-async def test_a_clock_set_while_the_host_is_down_delays_nothing(make: Make, tmp_path: Path, seconds: float) -> None:
+async def test_a_clock_set_while_the_host_is_down_delays_nothing(make: Make, tmp_path: Path) -> None:
     file = tmp_path / "clock"
     stage = await make(module="surfacehost_devkit.turnedclock", environ={turnedclock.FILE: str(file)})
     talk = await stage.go()
-    stage.proxy.faults.plan(SENDS, faults.bad_gateway(), times=None)
-    stage.api.faults.plan("sendMessage", faults.bad_gateway(), times=None)
-    await talk.say("before")
-    await stage.seen(lambda _: len(stage.proxy.of(SENDS)) > 6 and len(stage.api.calls.of("sendMessage")) > 4)
-    await asyncio.to_thread(stage.host.stop)
-    stage.proxy.faults.clear()
-    stage.api.faults.clear()
-    turnedclock.turn(file, seconds)
-    await talk.say("meanwhile")
-    began = time.monotonic()
-    await stage.start()
-    await talk.check(30)
-    assert time.monotonic() - began < 25
+    for seconds in (DAY, DAY - HOUR / 2):
+        sent, called = len(stage.proxy.of(SENDS)), len(stage.api.calls.of("sendMessage"))
+        stage.proxy.faults.plan(SENDS, faults.bad_gateway(), times=None)
+        stage.api.faults.plan("sendMessage", faults.bad_gateway(), times=None)
+        await talk.say("before")
+        await stage.seen(
+            lambda _, sent=sent, called=called: (
+                len(stage.proxy.of(SENDS)) > sent + 4  # type: ignore[misc]
+                and len(stage.api.calls.of("sendMessage")) > called + 4
+            )
+        )
+        await asyncio.to_thread(stage.host.stop)
+        stage.proxy.faults.clear()
+        stage.api.faults.clear()
+        turnedclock.turn(file, seconds)
+        await talk.say("meanwhile")
+        began = time.monotonic()
+        await stage.start()
+        await talk.check(30)
+        assert time.monotonic() - began < 25

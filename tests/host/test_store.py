@@ -121,6 +121,16 @@ async def test_a_clock_set_back_puts_nothing_off(database: SqliteDatabase, seat:
     assert [entry.event.id for entry in await take(database, now=before)] == ["c2"]
 
 
+async def test_a_thread_that_waits_may_be_let_go_on_and_one_that_is_taken_is_left_alone(
+    database: SqliteDatabase, seat: Seat
+) -> None:
+    await ingest(database, seat, said(1, "a"), said(1, "b"), said(1, "c"))
+    for entry in (await take(database))[:2]:
+        await settle(database, entry, Again(delay_s=60, error="away"))
+    await database.tx(inbox.hurry, {said(1, "a").lane, said(1, "c").lane})
+    assert [entry.event.id for entry in await take(database)] == ["a1"]
+
+
 async def test_patience_is_counted_in_pauses_and_not_by_the_clock(database: SqliteDatabase, seat: Seat) -> None:
     await ingest(database, seat, said(1))
     for number, late_s in enumerate((0, 86_400, -86_400)):
