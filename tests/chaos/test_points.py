@@ -48,6 +48,12 @@ async def test_a_message_passes_the_listed_steps_and_no_others(
     assert quiet == {*HOST, *side.steps}
 
 
+def test_the_page_about_durability_tells_every_step() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "durability.md").read_text()
+    for point, then in {**HOST, **MatrixSide.steps, **TelegramSide.steps}.items():
+        assert f"`{point}` | {then} |" in page
+
+
 def test_a_call_has_one_name_for_everybody() -> None:
     assert call_name("/bot123456789:AAH-secret/sendMessage") == "sendMessage"
     assert call_name("/_matrix/client/v3/rooms/!a%3Ab/send/m.room.message/0123456789abcdef", "PUT") == (
