@@ -84,6 +84,7 @@ async def elect(tx: Transaction, surface: str) -> Seat:
     await tx.run("update surface set owner = :node, fence = fence + 1 where name = :name", node=tx.node, name=surface)
     await tx.run("update thread set owner = null where surface = :name and owner <> :node", name=surface, node=tx.node)
     await tx.run(
+        # Materialized, or SQLite would look through everything that the surface ever received.
         "with open as materialized (select id, surface from inbox where state in ('waiting', 'answered'))"
         " update outbox set state = 'doubtful'"
         " where state = 'sending' and inbox in (select id from open where surface = :name)",
@@ -227,10 +228,13 @@ async def next_ready(tx: Transaction, surface: str) -> float | None:
 
 
 async def counts(tx: Transaction) -> dict[str, dict[str, Any]]:
-    """For each surface: how many events are open and parked, and since when the oldest open one waits."""
-    waiting = await tx.rows(  # materialized: planners would go through all that is handled, for the order of the group
-        "with open as materialized (select surface, received_at from inbox where state in ('waiting', 'answered'))"
-        " select surface, count(*) as open, min(received_at) as oldest from open group by surface"
+    """For each surface: how many events are open and parked, and since when the oldest open one waits.
+
+    Grouped by no plain column: for the sake of the order SQLite would read an index of everything there ever was.
+    """
+    waiting = await tx.rows(
+        "select surface, count(*) as open, min(received_at) as oldest from inbox"
+        " where state in ('waiting', 'answered') group by surface || ''"
     )
     parked = await tx.rows("select surface, count(*) as parked from inbox where state = 'parked' group by surface")
     found: dict[str, dict[str, Any]] = {}
