@@ -100,8 +100,13 @@ def fill(path: Path, first: int, last: int) -> None:
 
 def both(what: str, empty: Subject, full: Subject, measure: Callable[[Subject], float], times: int) -> None:
     """Measure both in turn, so that what else the machine does hits both; print the medians and their ratio."""
-    found = [(measure(empty), measure(full)) for _ in range(times)]
-    one, other = (statistics.median(values) for values in zip(*found, strict=True))
+    subjects = [empty, full]
+    found: dict[Subject, list[float]] = {empty: [], full: []}
+    for _ in range(times):
+        for subject in subjects:
+            found[subject].append(measure(subject))
+        subjects.reverse()  # whoever comes second finds another machine
+    one, other = statistics.median(found[empty]), statistics.median(found[full])
     print(f"{what:34}{one:12.2f}{other:12.2f}{other / one:10.2f}", flush=True)
 
 
