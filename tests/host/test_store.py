@@ -379,10 +379,23 @@ async def test_what_is_asked_often_needs_no_scan(database: SqliteDatabase, seat:
     await database.tx(inbox.counts)
     await settle(database, entry, Settled())
     await take(database)
+    await database.tx(inbox.next_ready, "toy")
+    await database.tx(inbox.elect, "toy")
     database._connection.set_trace_callback(None)
-    statements = [text for text in asked if text.split()[0] in ("select", "update", "insert")]
+    statements = [text for text in asked if text.split()[0] in ("select", "update", "insert", "with")]
     assert len(statements) >= 12
     for text in statements:
         plan = [row[3] for row in database._connection.execute(f"explain query plan {text}")]
-        scans = [step for step in plan if step.startswith("SCAN") and "USING" not in step and "CONSTANT" not in step]
-        assert scans == [], text
+        assert [step for step in plan if reads_everything(step)] == [], text
+
+
+def reads_everything(step: str) -> bool:
+    """Whether a *step* of a plan goes through all that was ever handled; what is open or old has indexes of its own.
+
+    A start goes through the conversations, which are few compared to what was said in them.
+    """
+    is_scan = step.startswith("SCAN") or step.endswith("(surface=?)")
+    return is_scan and not any(part in step for part in ("CONSTANT", "SCAN open", "SCAN thread", *PARTIAL))
+
+
+PARTIAL = ("thread_ready", "inbox_open", "inbox_parked", "inbox_handled")

@@ -224,6 +224,20 @@ async def test_behind_a_burst_from_before_a_restart_it_is_found(desk: Desk, api:
     assert len(api.calls.of("editMessageReplyMarkup")) <= 13
 
 
+async def test_a_look_that_was_broken_off_goes_on_where_it_was(desk: Desk, api: BotApi) -> None:
+    alice, bot = api.world.person(), api.world.bot()
+    async with desk.host(desk.surface(bot)) as host:
+        api.faults.plan("sendMessage", faults.reset())
+        api.faults.plan("editMessageReplyMarkup", faults.delay(0), times=3)
+        api.faults.plan("editMessageReplyMarkup", faults.reset())
+        api.world.write(alice, "hi")
+        await host.until(lambda: host.settled)
+    looked = [int(str(call.params["message_id"])) for call in api.calls.of("editMessageReplyMarkup")]
+    assert looked[3] == looked[4]
+    assert looked[4:] == sorted({*looked[3:]})
+    assert texts(api, alice) == ["echo: hi"]
+
+
 async def test_again_may_double(desk: Desk, api: BotApi) -> None:
     alice, bot = api.world.person(), api.world.bot()
     async with desk.host(desk.surface(bot, delivery="again")) as host:

@@ -90,8 +90,10 @@ async def elect(tx: Transaction, surface: str) -> Seat:
     await tx.run("update surface set owner = :node, fence = fence + 1 where name = :name", node=tx.node, name=surface)
     await tx.run("update thread set owner = null where surface = :name and owner <> :node", name=surface, node=tx.node)
     await tx.run(
-        "update outbox set state = 'doubtful' where state = 'sending' and inbox in"
-        " (select id from inbox where surface = :name and state in ('waiting', 'answered'))",
+        # Materialized, or SQLite would look through everything that the surface ever received.
+        "with open as materialized (select id, surface from inbox where state in ('waiting', 'answered'))"
+        " update outbox set state = 'doubtful'"
+        " where state = 'sending' and inbox in (select id from open where surface = :name)",
         name=surface,
     )
     row = (await tx.rows("select fence, cursor from surface where name = :name", name=surface))[0]

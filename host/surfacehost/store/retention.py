@@ -6,7 +6,7 @@ every delete, and it would have to grow again by the next day.
 
 from surfacehost.store.transaction import Transaction
 
-BATCH = 200
+BATCH = 100
 """Events in one transaction: few enough that no message waits noticeably for it."""
 LEAST_DAYS = 2
 """For as long at least an event is known by its id: Telegram tells one again for up to 24 hours

@@ -76,10 +76,10 @@ class Sender:
             answers=answers if chat == reply.event.chat else None,
         )
         async with self._locks.setdefault(chat, asyncio.Lock()):
-            if not (reply.repeated and await self._is_settled(reply, letter)):
+            if not (reply.repeated and await self._is_settled(reply, letter, client)):
                 await self._send(reply, letter, client)
 
-    async def _is_settled(self, reply: Reply, letter: Letter) -> bool:
+    async def _is_settled(self, reply: Reply, letter: Letter, client: PlatformClient) -> bool:
         """Whether nothing is left to do for a reply whose earlier attempt ended without an answer."""
         if reply.note is None and not self._is_from_a_copy(reply):
             return False  # it had not got as far as a call
@@ -88,7 +88,7 @@ class Sender:
         if self._delivery == "once":
             log.warning("reply %s in chat %s may be lost: nobody knows whether it arrived", reply.id, letter.chat)
             return True
-        found = await self._find(reply, letter.chat)
+        found = await self._find(reply, letter.chat, client)
         if found is None:
             log.info("reply %s has not arrived in chat %s; it is sent again", reply.id, letter.chat)
             return False
@@ -100,7 +100,7 @@ class Sender:
         """Whether what we have noted of *reply* may be older than what became of it."""
         return reply.event.at < self._restored_until
 
-    async def _find(self, reply: Reply, chat: str) -> int | None:
+    async def _find(self, reply: Reply, chat: str, client: PlatformClient) -> int | None:
         """The id under which *reply* is in *chat*, none if it is not. While that can't be told it stays uncertain."""
         asked = reply.event.native.get("message_id", 0)
         tried = {"chat": chat, "after": asked, "at": 0.0} | (reply.note or {})
@@ -109,9 +109,13 @@ class Sender:
         # By a clock that may have been turned: never more than the whole, never less than nothing.
         await asyncio.sleep(min(GRACE_S, max(0.0, tried["at"] + GRACE_S - time.time())))
         await self._ids.be_current()
+
+        async def passed(message_id: int) -> None:  # so that looking goes on there, whatever ends it
+            await client.note(reply, tried | {"after": message_id})
+
         try:
             ids = self._ids.unknown(chat, after=tried["after"], reply=reply.id, long_ago=self._is_from_a_copy(reply))
-            return await find_own(self._bot, chat, ids)
+            return await find_own(self._bot, chat, ids, passed)
         except ChatMigrated:
             return None
         except Exception as error:
