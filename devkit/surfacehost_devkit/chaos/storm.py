@@ -205,6 +205,6 @@ def at_every_point(side: Side, times: int) -> Iterator[Death]:
             yield Death(surface=side.name, point=point)
 
 
-def at_any_moment(times: int, longest_s: float = 3.0) -> Iterator[Death]:
+def at_any_moment(times: int, longest_s: float = 5.0) -> Iterator[Death]:
     """Deaths at random moments of lives of up to *longest_s*."""
     return (Death(after_s=random.uniform(0.05, longest_s)) for _ in range(times))  # noqa: S311 - as above
