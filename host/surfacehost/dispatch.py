@@ -67,6 +67,8 @@ class Dispatch:
         self._bell = asyncio.Event()
         self._lanes: set[asyncio.Task[None]] = set()
         self._misses: dict[str, int] = {}
+        self._sent_at_miss: dict[str, int] = {}
+        """For each lane that waits: how much the surface had sent when it last had to."""
         self._patient: set[str] = set()
         """Lanes that wait for the platform to be there again, for no time that anybody named."""
         self._up_since = 0.0
@@ -172,6 +174,7 @@ class Dispatch:
 
     def _settled(self, entry: inbox.Entry, state: str) -> None:
         self._misses.pop(entry.lane, None)
+        self._sent_at_miss.pop(entry.lane, None)
         self._ways.mark(entry.event, Step.SETTLED)
         if state == inbox.PARKED:
             self._health.parkings += 1
@@ -185,7 +188,7 @@ class Dispatch:
             case Refused():
                 self._health.park(str(error))
                 return self._later(entry, error)
-            case NotReady():
+            case NotReady() if not self._is_alone_with(entry, error):
                 return self._later(entry, error)
             case Undeliverable():
                 log.warning("%s of %s can't be delivered: %s", entry.event.id, entry.event.key, error)
@@ -201,11 +204,21 @@ class Dispatch:
         """The platform's trouble, not the event's: wait, however often."""
         misses = self._misses[entry.lane] = self._misses.get(entry.lane, 0) + 1
         delay_s = max(getattr(error, "retry_after", None) or 0.0, pause(misses))
+        self._sent_at_miss[entry.lane] = self._health.sends
         log.info("%s waits %.1f s: %s", entry.event.key, delay_s, error)
         if isinstance(error, NotReady) and error.retry_after is None:
             self._patient.add(entry.lane)
         is_sure = not isinstance(error, Uncertain | StoreFailed)  # a full disk says nothing about what was sent
         return inbox.Again(delay_s=delay_s, error=str(error), counts=False, sure=is_sure)
+
+    def _is_alone_with(self, entry: inbox.Entry, error: NotReady) -> bool:
+        """Whether others got through since *entry* had to wait: then it is no longer the trouble of the platform.
+
+        Not while the platform itself says how long; what it names will be over.
+        """
+        before = self._sent_at_miss.get(entry.lane)
+        is_told_when = error.retry_after is not None or isinstance(error, StoreFailed)
+        return not is_told_when and before is not None and self._health.sends > before
 
     def _has_patience(self, entry: inbox.Entry) -> bool:
         return entry.attempts + 1 < self._patience.attempts or entry.waited_s < self._patience.age_s
@@ -213,8 +226,12 @@ class Dispatch:
     def _again(self, entry: inbox.Entry, error: Exception) -> inbox.Again:
         """A bug, or a message that can't be handled: try again, but not for ever."""
         attempts = entry.attempts + 1
+        self._sent_at_miss[entry.lane] = self._health.sends
         log.error("%s of %s failed (%d)", entry.event.id, entry.event.key, attempts, exc_info=error)
-        return inbox.Again(delay_s=pause(attempts, longest_s=120), error=f"{type(error).__name__}: {error}")
+        is_sure = isinstance(error, NotReady) and not isinstance(error, Uncertain)
+        return inbox.Again(
+            delay_s=pause(attempts, longest_s=120), error=f"{type(error).__name__}: {error}", sure=is_sure
+        )
 
     async def _tell(self, entry: inbox.Entry, error: Exception, ends: str) -> inbox.Again | inbox.Settled:
         """Let the person know. The sentence is on the disk first, so it is said whatever happens now."""

@@ -42,6 +42,8 @@ class Trouble(Logbook):
     async def on_message(self, message, client):
         if "poison" in message.text and not self.is_told("mended"):
             raise ValueError("can't swallow it: {secret}")
+        if "stubborn" in message.text and not self.is_told("mended"):
+            raise NotReady("not this one")
         if "sticky" in message.text and not self.is_told("mended"):
             async for reply in client.answer(message):
                 raise ValueError("the pen is broken")
@@ -306,3 +308,22 @@ def test_usage_settings_and_the_want_of_a_database_have_their_exit_status(tmp_pa
         assert "usage: surfacehost inbox" in book.inbox(*words, status=2)
     book.host.configure("[agnet]\n")
     assert "unknown table [agnet]" in book.inbox("list", status=2)
+
+
+def test_what_the_platform_never_takes_while_it_takes_everything_else_is_parked_too(quick: Ward) -> None:
+    event = quick.say("stubborn")
+    wait_until(lambda: quick.host.log_text().count("waits") >= 2, 20, quick.host.log_tail)
+    (waiting,) = quick.listed()
+    assert (waiting["state"], waiting["attempts"]) == (
+        "waiting",
+        0,
+    )  # as long as nobody gets through it is the platform's
+
+    def is_parked() -> bool:
+        quick.ask("hello", who="bob")
+        return "is parked" in quick.host.log_text()
+
+    wait_until(is_parked, 30, quick.host.log_tail)
+    quick.mend()
+    quick.inbox("retry", str(quick.parked(event)))
+    wait_until(lambda: any("echo: stubborn" in one["text"] for one in quick.answers(event)), 20, quick.host.log_tail)

@@ -379,7 +379,7 @@ async def test_what_is_asked_often_needs_no_scan(database: SqliteDatabase, seat:
     await database.tx(inbox.counts)
     await settle(database, entry, Settled())
     await take(database)
-    await database.tx(inbox.next_ready, "toy")
+    await database.tx(inbox.next_ready, "toy", now=0)
     await database.tx(inbox.elect, "toy")
     database._connection.set_trace_callback(None)
     statements = [text for text in asked if text.split()[0] in ("select", "update", "insert", "with")]

@@ -21,6 +21,9 @@ ABORT_GRACE_S = 5.0
 HEARD_LATELY_S = 10.0
 """An agent that was heard within this time need not be probed."""
 
+BUSY_S = 5.0
+"""How long a message waits for another run in its thread, one that a host before this one began, say."""
+
 PROBE_THREAD = "1/probe/~/~/~"
 """What the handshake of a probe names as its thread; nothing is ever asked there."""
 
@@ -124,7 +127,7 @@ class AgentSessionClient:
         if isinstance(event, wire.Failed):
             raise event.error
         if isinstance(event, wire.Busy):
-            raise NotReady("the agent is busy in this thread")
+            raise NotReady("the agent is busy in this thread", retry_after=BUSY_S)
         return event
 
     async def _first_event(self, session: Session, turn: wire.Turn) -> wire.AgentEvent:
