@@ -6,7 +6,7 @@ from time import monotonic
 
 import pytest
 
-from surfacehost_telegram.bot import Flooded, Priority
+from surfacehost_telegram.bot import Flooded, Turn
 from surfacehost_telegram.limiter import ChatBudget, ChatBudgets, Dropped
 
 
@@ -64,7 +64,7 @@ class Calls:
         self.release = asyncio.Event()
         self.release.set()
 
-    async def make(self, chat: int | None, endpoint: str = "sendMessage", priority: Priority | None = None) -> None:
+    async def make(self, chat: int | None, endpoint: str = "sendMessage", priority: Turn | None = None) -> None:
         data = {} if chat is None else {"chat_id": chat}
         await self.budgets.process_request(self._call, (str(chat),), {}, endpoint, data, priority)
 
@@ -128,3 +128,21 @@ async def test_at_most_eight_calls_at_once() -> None:
         calls.release.set()
     assert calls.most == 8
     assert len(calls.made) == 20
+
+
+async def test_what_is_to_be_done_right_before_a_call_is_done_when_its_turn_has_come() -> None:
+    calls = Calls()
+    calls.fails = Flooded(0.3)
+    with pytest.raises(Flooded):
+        await calls.make(1)
+    calls.fails = None
+    start, done = monotonic(), []
+
+    async def before() -> None:
+        done.append((monotonic() - start, len(calls.made)))
+
+    await calls.make(1, priority=before)
+    [(after_s, made)] = done
+    assert after_s >= 0.3
+    assert made == 1
+    assert len(calls.made) == 2

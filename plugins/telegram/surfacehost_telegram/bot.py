@@ -4,6 +4,7 @@ Not its ``Application`` or ``Updater``: those confirm updates to Telegram before
 """
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from telegram.error import TelegramError
@@ -15,8 +16,8 @@ from surfacehost_telegram.redact import secret_of
 from surfacehost_telegram.settings import TelegramSettings
 
 Json = dict[str, Any]
-Priority = Literal["droppable"]
-"""What a caller may tell the rate limiter: this call may be left out."""
+Turn = Literal["droppable"] | Callable[[], Awaitable[None]]
+"""What a caller may tell the rate limiter: that the call may be left out, or what is to be done right before it."""
 
 MOST = 100
 """Updates in one answer to getUpdates; Telegram's own limit."""
@@ -51,10 +52,10 @@ class Garbled(TelegramError):
     """Something answered, but not as a Bot API server does: a proxy, a captive portal, a server in trouble."""
 
 
-class Bot(ExtBot[Priority]):
+class Bot(ExtBot[Turn]):
     """One bot account on one Bot API server."""
 
-    def __init__(self, settings: TelegramSettings, limiter: BaseRateLimiter[Priority]) -> None:
+    def __init__(self, settings: TelegramSettings, limiter: BaseRateLimiter[Turn]) -> None:
         token = settings.token.get_secret_value()
         tls = {"verify": trust(None)}
         self._lines = (

@@ -7,14 +7,14 @@ penalty prolong it.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from time import monotonic
 from typing import Any
 
 from telegram.error import TelegramError
 from telegram.ext import BaseRateLimiter
 
-from surfacehost_telegram.bot import MAX_CALLS, Flooded, Json, Priority
+from surfacehost_telegram.bot import MAX_CALLS, Flooded, Json, Turn
 
 PATIENCE_S = 60.0
 """The longest that a call is held back here; a longer penalty is raised as Flooded, without a call."""
@@ -79,7 +79,7 @@ class ChatBudget:
             self._minute.popleft()
 
 
-class ChatBudgets(BaseRateLimiter[Priority]):
+class ChatBudgets(BaseRateLimiter[Turn]):
     """Every call of a bot goes through here, except getUpdates."""
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class ChatBudgets(BaseRateLimiter[Priority]):
         kwargs: Json,
         endpoint: str,
         data: Json,
-        rate_limit_args: Priority | None,
+        rate_limit_args: Turn | None,
     ) -> Result:
         """Make the call when its chat has room for it. Raises Dropped, and Flooded for a chat shut for long."""
         chat = data.get("chat_id")
@@ -108,7 +108,8 @@ class ChatBudgets(BaseRateLimiter[Priority]):
         budget = self._budget(str(chat))
         await self._turn(budget, droppable=rate_limit_args == "droppable")
         try:
-            return await self._call(callback, args, kwargs)
+            before = rate_limit_args if callable(rate_limit_args) else None
+            return await self._call(callback, args, kwargs, before)
         except Flooded as error:
             budget.shut(monotonic(), error.seconds)
             raise
@@ -130,6 +131,14 @@ class ChatBudgets(BaseRateLimiter[Priority]):
                 await asyncio.sleep(wait)
             budget.spend(monotonic())
 
-    async def _call(self, callback: Callable[..., Coroutine[Any, Any, Result]], args: Any, kwargs: Json) -> Result:  # noqa: ANN401
+    async def _call(
+        self,
+        callback: Callable[..., Coroutine[Any, Any, Result]],
+        args: Any,  # noqa: ANN401 - as above
+        kwargs: Json,
+        before: Callable[[], Awaitable[None]] | None = None,
+    ) -> Result:
         async with self._calls:
+            if before is not None:
+                await before()
             return await callback(*args, **kwargs)

@@ -5,6 +5,7 @@ from enum import Enum
 import httpx
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, TelegramError
 
+from surfacehost import NotReady
 from surfacehost_telegram.bot import Flooded
 
 _NEVER_LEFT = (
@@ -28,6 +29,7 @@ class Outcome(Enum):
 
 
 _ANSWERS = (
+    (NotReady, Outcome.LATER),  # the host could not store what must be stored before the call
     (Flooded, Outcome.WAIT),
     (ChatMigrated, Outcome.MOVED),
     (Forbidden, Outcome.REFUSED),

@@ -128,11 +128,13 @@ class Sender:
         async def note(chat: str) -> None:
             await client.note(reply, {"chat": chat, "after": await self._newest(reply, chat), "at": time.time()})
 
+        await self._ids.recall(self._memory)
+        await self._ids.be_current()
         try:
             if self._delivery == "edit":
-                chat, message_id = await self._place_and_edit(reply, letter, client, note)
+                chat, message_id = await self._place_and_edit(reply, letter, client, partial(self._call, note))
             else:
-                chat, message_id = await self._deliver(letter, self._call, note)
+                chat, message_id = await self._deliver(letter, partial(self._call, note))
         except Exception as error:
             instruction = _what_next(error)
             if isinstance(instruction, Uncertain) and self._delivery == "once":
@@ -143,20 +145,18 @@ class Sender:
 
     async def _newest(self, reply: Reply, chat: str) -> int:
         """An id in *chat* that is surely older than what is sent now; the newer the better."""
-        await self._ids.recall(self._memory)
-        await self._ids.be_current()
         asked = reply.event.native.get("message_id", 0) if chat == reply.event.chat else 0
         return max(self._ids.newest(chat), await self._memory.get(f"last:{chat}") or 0, asked)
 
     async def _place_and_edit(
-        self, reply: Reply, letter: Letter, client: PlatformClient, note: Callable[[str], Awaitable[None]]
+        self, reply: Reply, letter: Letter, client: PlatformClient, call: Callable[[Letter], Awaitable[int]]
     ) -> tuple[str, int]:
         """Send a placeholder, note its id, and make it the message: an edit can be repeated without harm."""
         known = reply.note or {}
         placed = known.get("placed") if known.get("chat") == letter.chat else None
         while True:
             if placed is None:
-                chat, placed = await self._deliver(replace(letter, text=PLACEHOLDER, entities=()), self._call, note)
+                chat, placed = await self._deliver(replace(letter, text=PLACEHOLDER, entities=()), call)
                 letter = replace(letter, chat=chat)
                 await client.note(reply, {"chat": chat, "placed": placed})
             try:
@@ -181,20 +181,10 @@ class Sender:
                 raise
         return message_id
 
-    async def _deliver(
-        self,
-        letter: Letter,
-        call: Callable[[Letter], Awaitable[int]],
-        note: Callable[[str], Awaitable[None]] | None = None,
-    ) -> tuple[str, int]:
-        """Where it arrived, and its id there. What can be put right is put right; the rest is raised as it came.
-
-        *note* writes down that a call is about to be made: what is not noted was never handed to Telegram.
-        """
+    async def _deliver(self, letter: Letter, call: Callable[[Letter], Awaitable[int]]) -> tuple[str, int]:
+        """Where it arrived, and its id there. What can be put right is put right; the rest is raised as it came."""
         patience, tries = PATIENCE_S, 0
         while True:
-            if note is not None:
-                await note(letter.chat)
             try:
                 return letter.chat, await call(letter)
             except Exception as error:
@@ -205,7 +195,8 @@ class Sender:
                     raise
                 letter = corrected
 
-    async def _call(self, letter: Letter) -> int:
+    async def _call(self, note: Callable[[str], Awaitable[None]], letter: Letter) -> int:
+        """Send *letter*; its id. *note* is called right before: what is not noted was never handed to Telegram."""
         quote = ReplyParameters(letter.answers, allow_sending_without_reply=True) if letter.answers else None
         message = await self._bot.send_message(
             letter.chat,
@@ -214,6 +205,7 @@ class Sender:
             message_thread_id=letter.topic,
             reply_parameters=quote,
             link_preview_options=LinkPreviewOptions(is_disabled=True),
+            rate_limit_args=partial(note, letter.chat),
         )
         return message.message_id
 
