@@ -54,7 +54,7 @@ async def _storm(words: argparse.Namespace) -> tuple[dict[str, Verdict], int, di
                 death
                 for side in wanted
                 for death in at_every_point(side, words.each)
-                if not words.point or death.point in words.point
+                if not words.point or (death.towards or death.point) in words.point
             ]
             verdicts = await _rage(storm, [*deaths, *at_any_moment(words.random)])
             log = storm.lives.log.read_text(errors="replace")
@@ -65,7 +65,7 @@ async def _storm(words: argparse.Namespace) -> tuple[dict[str, Verdict], int, di
 async def _rage(storm: Storm, deaths: Iterable[Death]) -> dict[str, Verdict]:
     """Step by step, each with a calm end, so that what went wrong is seen where it did."""
     verdicts: dict[str, Verdict] = {}
-    for (surface, point), group in groupby(deaths, key=lambda death: (death.surface, death.point)):
+    for (surface, point), group in groupby(deaths, key=lambda death: (death.surface, death.towards or death.point)):
         await storm.rage([*group])
         verdicts = await storm.calm()
         state = "clean" if all(one.is_clean for one in verdicts.values()) else _what_is_wrong(verdicts)

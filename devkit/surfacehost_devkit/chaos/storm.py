@@ -33,6 +33,8 @@ class Death:
     nth: int = 1
     after_s: float = 0.0
     """For one at any moment: when, in seconds since the start."""
+    towards: str = ""
+    """The point of a later death that this one prepares; empty: it is wanted for itself."""
 
 
 @dataclass(slots=True)
@@ -201,7 +203,7 @@ def at_every_point(side: Side, times: int) -> Iterator[Death]:
             yield Death(surface=side.name, point=point, nth=random.randint(1, 3) if point in HOST else 1)  # noqa: S311
     for point, before in side.rare.items():
         for _ in range(times):
-            yield Death(surface=side.name, point=before)
+            yield Death(surface=side.name, point=before, towards=point)
             yield Death(surface=side.name, point=point)
 
 
