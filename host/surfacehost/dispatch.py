@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from surfacehost.backoff import pause
+from surfacehost.backoff import delay, pause
 from surfacehost.client import RealPlatformClient
 from surfacehost.errors import NotReady, PlatformError, Refused, Uncertain, Undeliverable
 from surfacehost.health import SurfaceHealth
@@ -203,7 +203,7 @@ class Dispatch:
     def _later(self, entry: inbox.Entry, error: Exception) -> inbox.Again:
         """The platform's trouble, not the event's: wait, however often."""
         misses = self._misses[entry.lane] = self._misses.get(entry.lane, 0) + 1
-        delay_s = max(getattr(error, "retry_after", None) or 0.0, pause(misses))
+        delay_s = delay(misses, getattr(error, "retry_after", None))
         self._sent_at_miss[entry.lane] = self._health.sends
         log.info("%s waits %.1f s: %s", entry.event.key, delay_s, error)
         if isinstance(error, NotReady) and error.retry_after is None:

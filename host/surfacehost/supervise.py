@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 
-from surfacehost.backoff import pause
+from surfacehost.backoff import delay
 from surfacehost.errors import NotReady, Refused
 from surfacehost.health import SurfaceHealth
 from surfacehost.surface import Put, Surface
@@ -40,7 +40,7 @@ async def keep_listening(surface: Surface, put: Put, health: SurfaceHealth) -> N
             return
         if health.state == "up" and time.monotonic() - started >= STEADY_S:
             health.failures = 0
-        delay_s = max(wanted_s, pause(health.failures + 1))
+        delay_s = delay(health.failures + 1, wanted_s)
         health.wait(reason, delay_s)
         log.warning("%s is not listening: %s; next try in %.1f s", health.name, reason, delay_s)
         await asyncio.sleep(delay_s)

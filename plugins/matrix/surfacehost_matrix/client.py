@@ -9,13 +9,16 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import aiohttp
 from nio import (  # type: ignore[import-untyped]  # nio ships no type marker
     AsyncClient,
     AsyncClientConfig,
+    ErrorResponse,
     Event,
     InviteEvent,
+    KeysClaimResponse,
     ShareGroupSessionResponse,
     SyncResponse,
     ToDeviceEvent,
@@ -24,6 +27,7 @@ from nio.schemas import RoomRegex, Schemas  # type: ignore[import-untyped]  # li
 
 from surfacehost import NotReady
 from surfacehost_matrix import crypto
+from surfacehost_matrix.failures import check, reaching, read
 
 log = logging.getLogger(__name__)
 
@@ -80,10 +84,13 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
         super().__init__(url, user_id, store_path=str(store or ""), config=config)
         self.client_session = session
         self._not_handed_over: set[str] = set()
+        self._answers: WeakSet[aiohttp.ClientResponse] = WeakSet()
 
     async def close(self) -> None:
         """Close the connection and the store; calls that are under way fail."""
         await super().close()
+        for answer in self._answers:  # aiohttp would let one that is half read wait for its time to run out
+            answer.content.set_exception(aiohttp.ClientConnectionError("the connection is closed"))
         if self.store:
             self.store.database.close()
 
@@ -115,6 +122,7 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
             timeout=aiohttp.ClientTimeout(total=seconds or None),
             allow_redirects=False,
         )
+        self._answers.add(response)
         return response
 
     async def create_matrix_response(
@@ -125,19 +133,23 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
         save_to: Any = None,  # noqa: ANN401 - as nio has it
     ) -> Any:  # noqa: ANN401 - any of nio's responses
         """Parse an answer; of a sync that nio can't parse whole, what it can."""
+        with reaching(self.homeserver):  # nio takes what is no JSON for an empty object
+            body = await read(transport_response)
+        if response_class is KeysClaimResponse:  # nio stumbles over a refusal, as over keys of others that are none
+            check(self.homeserver, transport_response.status, transport_response.headers, body)
         try:
-            return await super().create_matrix_response(response_class, transport_response, data, save_to)
-        except ValueError:  # no JSON
-            raise
+            response = await super().create_matrix_response(response_class, transport_response, data, save_to)
         except Exception:
             if response_class is not SyncResponse:
                 raise
             log.exception("a sync holds events that can't be parsed; they are skipped")
-            body = await transport_response.json()
             _weed(body)
             response = SyncResponse.from_dict(body)
             response.transport_response = transport_response
-            return response
+        if isinstance(response, ErrorResponse):
+            # Nio drops the token then, and takes every refusal to hand keys over for it: the fields are mixed up.
+            response.soft_logout = False
+        return response
 
     async def receive_response(self, response: Any) -> None:  # noqa: ANN401 - untyped
         """Take over an answer; of what it changes about the keys everything is stored, or nothing.

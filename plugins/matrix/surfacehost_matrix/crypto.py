@@ -252,7 +252,7 @@ async def _takes(call: Callable[[], Awaitable[Any]]) -> bool:
     """Whether nio understands the answer to *call*."""
     try:
         answer = await call()
-    except (*NETWORK, *NO_ROOM):
+    except (NotReady, *NETWORK, *NO_ROOM):
         raise
     except Exception as error:  # noqa: BLE001 - whatever it raises, it is about what another user has published
         log.warning("keys of others can't be used: %s", type(error).__name__)

@@ -1,5 +1,6 @@
 """What goes wrong between us and a homeserver, in the words of ``surfacehost.errors``."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -58,6 +59,16 @@ def reaching(url: str) -> Iterator[None]:
         raise NotReady(f"{url} can't be reached: {type(error).__name__}: {error}") from error
     except ValueError as error:  # broken JSON, broken UTF-8: a proxy's page, or half an answer
         raise NotReady(f"{url} gives an answer that is no Matrix: {type(error).__name__}") from error
+
+
+async def read(response: aiohttp.ClientResponse) -> Any:  # noqa: ANN401 - JSON
+    """What the body says; None for an error page that is no JSON. Raises ValueError for a success that is none."""
+    try:
+        return json.loads(await response.read())
+    except ValueError:
+        if response.ok:
+            raise
+        return None
 
 
 def check(url: str, status: int, headers: Mapping[str, str], body: Any) -> None:  # noqa: ANN401 - JSON

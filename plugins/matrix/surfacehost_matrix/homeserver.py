@@ -27,7 +27,7 @@ from nio import (  # type: ignore[import-untyped]  # nio ships no type marker
 from surfacehost import NotReady, Refused, Undeliverable, trust
 from surfacehost_matrix import crypto
 from surfacehost_matrix.client import GuardedClient, accept_short_room_ids, quiet_nio
-from surfacehost_matrix.failures import Declined, check, reaching
+from surfacehost_matrix.failures import Declined, check, reaching, read
 from surfacehost_matrix.pace import Pace
 from surfacehost_matrix.settings import MatrixSettings
 
@@ -148,7 +148,7 @@ class Homeserver:
             async with asyncio.timeout(CALL_S):
                 data = None if body is None else json.dumps(body)
                 async with await self.nio.send(method, address, data, headers) as response:
-                    answer = await _json(response)
+                    answer = await read(response)
         check(self.url, response.status, response.headers, answer)
         if not isinstance(answer, dict):
             raise NotReady(f"{self.url} gives an answer that is no Matrix")
@@ -269,18 +269,8 @@ class Homeserver:
                     # Among others "not logged in": nio drops the token on a soft logout.
                     raise NotReady(f"nio can't do this now: {error}") from error
                 transport = answer.transport_response
-                body = None if 200 <= transport.status < 300 else await _json(transport)
+                body = None if 200 <= transport.status < 300 else await read(transport)
         check(self.url, transport.status, transport.headers, body)
         if isinstance(answer, ErrorResponse):
             raise NotReady(f"{self.url} gives an answer that is no Matrix")
         return answer
-
-
-async def _json(response: aiohttp.ClientResponse) -> Any:  # noqa: ANN401 - JSON
-    """What the body says; None for an error page that is no JSON."""
-    try:
-        return json.loads(await response.read())
-    except ValueError:
-        if response.ok:
-            raise
-        return None
