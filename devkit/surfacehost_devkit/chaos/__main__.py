@@ -58,7 +58,12 @@ async def _storm(words: argparse.Namespace) -> tuple[dict[str, Verdict], int, di
             ]
             verdicts = await _rage(storm, [*deaths, *at_any_moment(words.random)])
             log = storm.lives.log.read_text(errors="replace")
-            windows = {"found": log.count("already, as message"), "sent again": log.count("has not arrived in chat")}
+            said = [text for side in sides for one in side.conversations for text in await side.heard(one)]
+            windows = {
+                "found": log.count("already, as message"),
+                "sent again": log.count("has not arrived in chat"),
+                "placeholders left": said.count("…"),
+            }
             return verdicts, len(storm.deaths), windows
 
 
@@ -101,9 +106,8 @@ def _print_table(verdicts: dict[str, Verdict], kills: int, windows: dict[str, in
     for name, one in verdicts.items():
         numbers = (kills, one.asked, one.lost, one.doubled, one.out_of_order, one.asked_again, one.asked_in_vain)
         _say(f"| {name} | {' | '.join(map(str, numbers))} |")
-    _say(
-        f"\nTelegram sends whose outcome nobody knew: {windows['found']} had arrived, {windows['sent again']} had not."
-    )
+    _say(f"\nTelegram sends that were looked for: {windows['found']} had arrived, {windows['sent again']} had not.")
+    _say(f"Placeholders left in chats: {windows['placeholders left']}.")
 
 
 def _say(line: str) -> None:
