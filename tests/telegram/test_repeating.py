@@ -224,17 +224,25 @@ async def test_behind_a_burst_from_before_a_restart_it_is_found(desk: Desk, api:
     assert len(api.calls.of("editMessageReplyMarkup")) <= 13
 
 
-async def test_a_look_that_was_broken_off_goes_on_where_it_was(desk: Desk, api: BotApi) -> None:
-    alice, bot = api.world.person(), api.world.bot()
+async def test_a_look_that_was_broken_off_goes_on_where_it_was_and_ends(desk: Desk, api: BotApi) -> None:
+    alice, bob, bot = api.world.person(), api.world.person("Bob"), api.world.bot()
     async with desk.host(desk.surface(bot)) as host:
         api.faults.plan("sendMessage", faults.reset())
         api.faults.plan("editMessageReplyMarkup", faults.delay(0), times=3)
         api.faults.plan("editMessageReplyMarkup", faults.reset())
+
+        async def think(_message: Message) -> None:
+            if len(host.failures) == 2:  # others go on meanwhile: the look is no longer for that
+                for _ in range(30):
+                    api.world.write(bob, "noise")
+
+        host.client.thinking = think
         api.world.write(alice, "hi")
-        await host.until(lambda: host.settled)
+        await host.until(lambda: f"{alice.id}:1" in host.settled)
     looked = [int(str(call.params["message_id"])) for call in api.calls.of("editMessageReplyMarkup")]
     assert looked[3] == looked[4]
     assert looked[4:] == sorted({*looked[3:]})
+    assert len(looked) == 9
     assert texts(api, alice) == ["echo: hi"]
 
 

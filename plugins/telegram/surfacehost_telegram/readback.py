@@ -104,12 +104,14 @@ def _count_of(chat: str) -> str:
     return chat if int(chat) <= _FIRST_SUPERGROUP else ""
 
 
-async def find_own(bot: Bot, chat: str, ids: Sequence[int], passed: Callable[[int], Awaitable[None]]) -> int | None:
+async def find_own(
+    bot: Bot, chat: str, ids: Sequence[int], passed: Callable[[int, int], Awaitable[None]]
+) -> int | None:
     """The first of *ids* that is a message of ours in *chat*, none if none is.
 
     What we send in a chat goes out one after another, so the first one is the one whose answer was lost. Where the last
     of them turn out to be messages of others, those behind are looked at as well: what came before a restart is told
-    to nobody again. *passed* hears of each that is none of ours.
+    to nobody again. *passed* hears of each that is none of ours, and how far the look will go.
     """
     ahead, end = deque(ids), max(ids, default=0)
     for _ in range(len(ids) + MOST):
@@ -122,7 +124,7 @@ async def find_own(bot: Bot, chat: str, ids: Sequence[int], passed: Callable[[in
             case Whose.THEIRS:
                 ahead.extend(range(end + 1, message_id + SLACK + 1))
                 end = max(end, message_id + SLACK)
-        await passed(message_id)
+        await passed(message_id, end)
     return None
 
 

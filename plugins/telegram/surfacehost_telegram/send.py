@@ -110,12 +110,13 @@ class Sender:
         await asyncio.sleep(min(GRACE_S, max(0.0, tried["at"] + GRACE_S - time.time())))
         await self._ids.be_current()
 
-        async def passed(message_id: int) -> None:  # so that looking goes on there, whatever ends it
-            await client.note(reply, tried | {"after": message_id})
+        async def passed(message_id: int, end: int) -> None:
+            # So that looking goes on there, whatever ends it, and no further: newer ids keep coming.
+            await client.note(reply, tried | {"after": message_id, "until": end})
 
         try:
             ids = self._ids.unknown(chat, after=tried["after"], reply=reply.id, long_ago=self._is_from_a_copy(reply))
-            return await find_own(self._bot, chat, ids, passed)
+            return await find_own(self._bot, chat, [one for one in ids if one <= tried.get("until", one)], passed)
         except ChatMigrated:
             return None
         except Exception as error:
