@@ -3,7 +3,7 @@
 import asyncio
 import random
 import signal
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -155,9 +155,9 @@ class Storm:
         while quiet_s < QUIET_S:
             open_, got = 0, 0
             for (name, conversation), texts in self.said.items():
-                marks = len(heard(await self._side(name).heard(conversation)))
-                open_ += max(0, len(wanted(texts)) - marks)
-                got += marks
+                marks = heard(await self._side(name).heard(conversation))
+                open_ += (Counter(wanted(texts)) - Counter(marks)).total()  # what came twice makes up for nothing
+                got += len(marks)
             if not open_:
                 return
             quiet_s = 0.0 if got > best else quiet_s + 0.1
