@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest_asyncio
 from tests.faults.agentprocess import AgentProcess
@@ -15,6 +16,11 @@ from surfacehost_devkit.botapi import faults
 from surfacehost_devkit.matrixfaults import SENDS, limit_exceeded
 
 CUT = in_part("echo: number 00")
+
+
+def gone(status: dict[str, Any]) -> bool:
+    """Whether the host has noticed that nobody is there."""
+    return all(status["ready"][name] for name in ("matrix", "telegram", "agent"))
 
 
 @pytest_asyncio.fixture
@@ -38,7 +44,7 @@ async def test_agent_and_platforms_gone_at_once(apart: Stage, agent: AgentProces
     async with talk.going(CUT):
         await apart.answered()
         await asyncio.gather(apart.proxy.away(), apart.api.away(), agent.end(signal.SIGKILL))
-        await apart.seen(lambda status: all(status["ready"].values()))
+        await apart.seen(gone)
         await agent.start()
         await asyncio.gather(apart.proxy.back(), apart.api.back())
         await apart.ready(60)
@@ -67,7 +73,7 @@ async def test_told_to_stop_while_agent_and_platforms_are_gone(apart: Stage, age
     await talk.say("behind it")
     await apart.all_asked()
     await asyncio.gather(apart.proxy.away(), apart.api.away(), agent.end(signal.SIGKILL))
-    await apart.seen(lambda status: all(status["ready"].values()))
+    await apart.seen(gone)
     assert await asyncio.to_thread(apart.host.stop, 10) == 0
     await agent.start()
     await asyncio.gather(apart.proxy.back(), apart.api.back())
