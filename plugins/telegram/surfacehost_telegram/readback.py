@@ -20,7 +20,7 @@ from surfacehost_telegram.bot import MAX_CALLS, Bot
 
 SLACK = MAX_CALLS
 """How many ids beyond the newest that we know of are looked at: so many calls may have been under way."""
-MOST = 20
+MOST = 40
 """How many ids are looked at in all; each is a call that counts against the chat's budget."""
 NEWS_S = 10.0
 """How long the first send waits for the first polls, which tell what people wrote while nobody listened."""

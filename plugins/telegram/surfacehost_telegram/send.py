@@ -49,8 +49,9 @@ class Letter:
 class Sender:
     """Sends replies, those of one chat one after another.
 
-    Its notes: ``moved:<chat>`` where a group went, ``last:<chat>`` the last message known to have arrived, and
-    where the account's own count of messages stands. With each reply, before the call: see ``_note``.
+    Its notes: ``moved:<chat>`` where a group went; ``last:<chat>`` the last message known to have arrived, and
+    ``arrived:<chat>`` which reply that was; where the account's own count of messages stands. With each reply, right
+    before the call: see ``_call``.
     """
 
     def __init__(self, bot: Bot, home: Home, ids: MessageIds, delivery: Delivery) -> None:
@@ -83,6 +84,8 @@ class Sender:
         """Whether nothing is left to do for a reply whose earlier attempt ended without an answer."""
         if reply.note is None and not self._is_from_a_copy(reply):
             return False  # it had not got as far as a call
+        if await self._memory.get(f"arrived:{letter.chat}") == reply.id:
+            return True  # we knew, and only the host was not told
         if self._delivery in ("again", "edit"):
             return False
         if self._delivery == "once":
@@ -229,7 +232,7 @@ class Sender:
 
     async def _arrived(self, reply: Reply, chat: str, message_id: int) -> None:
         self._ids.see(chat, message_id, reply=reply.id)
-        await self._memory.set({f"last:{chat}": message_id, **self._ids.to_note()})
+        await self._memory.set({f"last:{chat}": message_id, f"arrived:{chat}": reply.id, **self._ids.to_note()})
 
 
 async def leave(bot: Bot, event: Event) -> None:
