@@ -39,18 +39,29 @@ class FakePut:
         self.memory = memory
         self.cursor = cursor
         self.events: dict[str, Event] = {}
+        self.moved: dict[str, str] = {}
+        self.unread: dict[str, str] = {}
         self.calls = 0
         self.broken: Exception | None = None
         """Raised in place of storing, while set: a full disk."""
         self.heard: Callable[[Event], None] = lambda _event: None
 
-    async def __call__(self, *events: Event, cursor: str | None = None, notes: Mapping[str, Any] | None = None) -> None:
+    async def __call__(
+        self,
+        *events: Event,
+        cursor: str | None = None,
+        notes: Mapping[str, Any] | None = None,
+        moved: Mapping[str, str] | None = None,
+        unread: Mapping[str, str] | None = None,
+    ) -> None:
         """Store, as the real one does: everything or nothing."""
         if self.broken is not None:
             raise self.broken
         self.calls += 1
         fresh = [event for event in events if event.id not in self.events]
         self.events.update({event.id: event for event in fresh})
+        self.moved |= moved or {}
+        self.unread |= unread or {}
         await self.memory.set(notes or {})
         self.cursor = cursor if cursor is not None else self.cursor
         for event in fresh:
@@ -81,6 +92,11 @@ class FakeClient:
     async def greet(self, event: Event) -> AsyncIterator[Reply]:
         """A first word."""
         async for reply in self._parts(event, "notice", "hello"):
+            yield reply
+
+    async def say(self, event: Event, words: Mapping[str, str]) -> AsyncIterator[Reply]:
+        """*words* in English."""
+        async for reply in self._parts(event, "notice", words["en"]):
             yield reply
 
     async def note(self, reply: Reply, value: Any) -> None:  # noqa: ANN401 - JSON

@@ -37,6 +37,8 @@ class Passage:
     name: str
     """Method and path, without the query."""
     started: float
+    query: str = ""
+    """As it was sent, encoded."""
     fault: str = ""
     status: int | None = None
     ended: float = 0.0
@@ -83,7 +85,7 @@ class FaultProxy:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        passage = Passage(name=f"{request.method} {request.url.path}", started=time.time())
+        passage = Passage(name=f"{request.method} {request.url.path}", started=time.time(), query=request.url.query)
         self.passages.append(passage)
         try:
             answer = await self._answer(passage, request, await request.body())

@@ -4,13 +4,15 @@ import json
 import os
 import signal
 import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
+
+from surfacehost_devkit.forked import Forked
 
 START_S = 30.0
 LOOK_EVERY_S = 0.05
@@ -20,14 +22,19 @@ class HostProcess:
     """One host with its own folder: settings, data and log; start, kill and start again on the same data."""
 
     def __init__(
-        self, folder: Path, settings: str, environ: Mapping[str, str] | None = None, *, module: str = "surfacehost"
+        self,
+        folder: Path,
+        settings: str,
+        environ: Mapping[str, str] | None = None,
+        *,
+        first: Callable[[], None] | None = None,
     ) -> None:
-        """Prepare *folder*; *module* is what Python is told to run, ours or one that does something to it first."""
+        """Prepare *folder*; *first* is called in the host's process before it begins, and can be pickled."""
         self.folder = folder
-        self._module = module
+        self._first = first
         self.log = folder / "host.log"
         self._environ = dict(environ or {})
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
         self.address = ""
         folder.mkdir(parents=True, exist_ok=True)
         self.configure(settings)
@@ -40,14 +47,13 @@ class HostProcess:
     def start(self) -> Self:
         """Start it and wait until it says where it is. Raises AssertionError with its log when it does not."""
         said = self.folder / "stdout.txt"
-        command = [sys.executable, "-m", self._module, "run", "--settings", str(self.folder / "settings.toml")]
-        with said.open("wb") as out, self.log.open("ab") as log:
-            environ = os.environ | {"PYTHONUNBUFFERED": "1"} | self._environ
-            self._process = subprocess.Popen(command, stdout=out, stderr=log, env=environ)  # noqa: S603 - ourselves
-        wait_until(lambda: "running at" in said.read_text() or not self.is_alive, START_S, self.log_tail)
+        said.write_text("")
+        words = ["run", "--settings", str(self.folder / "settings.toml")]
+        self._process = Forked(words, said=said, log=self.log, environ=os.environ | self._environ, first=self._first)
+        wait_until(lambda: address_in(said) or not self.is_alive, START_S, self.log_tail)
         if not self.is_alive:
             raise AssertionError(f"the host ended with {self.returncode}:\n{self.log_tail()}")
-        self.address = said.read_text().split("running at ")[1].split(" ")[0]
+        self.address = address_in(said)
         return self
 
     @property
@@ -59,18 +65,20 @@ class HostProcess:
     @property
     def is_alive(self) -> bool:
         """Whether the process runs."""
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self._process.returncode is None
 
     @property
     def returncode(self) -> int | None:
         """How it ended; None while it runs."""
-        return None if self._process is None else self._process.poll()
+        return None if self._process is None else self._process.returncode
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run another command of ours on the same settings, whether the host runs or not."""
-        command = [sys.executable, "-m", "surfacehost", *words, "--settings", str(self.folder / "settings.toml")]
-        environ = os.environ | self._environ
-        return subprocess.run(command, capture_output=True, text=True, env=environ, timeout=60, check=False)  # noqa: S603
+        words = (*words, "--settings", str(self.folder / "settings.toml"))
+        with tempfile.TemporaryDirectory() as folder:
+            said, complained = Path(folder, "said"), Path(folder, "complained")
+            status = Forked([*words], said=said, log=complained, environ=os.environ | self._environ).wait(60)
+            return subprocess.CompletedProcess(words, status, said.read_text(), complained.read_text())
 
     def kill(self) -> None:
         """SIGKILL: it gets no chance to say goodbye."""
@@ -131,6 +139,12 @@ class HostProcess:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def address_in(said: Path) -> str:
+    """Where a host that wrote what it *said* has its web server; empty as long as it did not say so."""
+    _, _, rest = said.read_text().partition("running at ")
+    return rest.partition(" ")[0] if " " in rest else ""
 
 
 def wait_until(condition: Callable[[], object], timeout_s: float, explain: Callable[[], str] = lambda: "") -> None:

@@ -127,12 +127,14 @@ class Gate:
             return await self._app(scope, receive, send)
         serving = asyncio.ensure_future(self._app(scope, receive, send))
         closing = asyncio.create_task(self._closing.wait())
-        await asyncio.wait({serving, closing}, return_when=asyncio.FIRST_COMPLETED)
-        closing.cancel()
-        if serving.done():
-            return serving.result()
-        serving.cancel()
-        await asyncio.wait({serving})
+        try:
+            await asyncio.wait({serving, closing}, return_when=asyncio.FIRST_COMPLETED)
+            if serving.done():
+                return serving.result()
+        finally:
+            closing.cancel()
+            serving.cancel()
+            await asyncio.wait({serving})
         return await hung_up(receive)
 
 

@@ -32,6 +32,8 @@ class RoomEvent:
     content: Content
     state_key: str | None
     at_ms: int
+    redacts: str | None = None
+    """What a redaction took back."""
 
     @classmethod
     def read(cls, room_id: str, raw: Content) -> Self:
@@ -44,6 +46,7 @@ class RoomEvent:
             content=raw["content"],
             state_key=raw.get("state_key"),
             at_ms=raw["origin_server_ts"],
+            redacts=raw["content"].get("redacts") or raw.get("redacts"),  # moved with room version 11
         )
 
     @property

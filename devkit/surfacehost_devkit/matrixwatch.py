@@ -72,6 +72,19 @@ class Watch:
         texts = [e.content["m.new_content"]["body"] for e in edits if e.replaces == message.event_id]
         return str(texts[-1]) if texts else message.body
 
+    def said(self, room: str, from_: str) -> list[str]:
+        """What a user's messages say in *room* by now, edits applied, those that were taken back left out."""
+        texts: dict[str, str] = {}
+        for event in self.events[room]:
+            if event.type == "m.room.redaction":
+                texts.pop(str(event.redacts), None)
+            elif event.sender == from_ and event.type == "m.room.message":
+                if event.replaces in texts:
+                    texts[event.replaces] = str(event.content["m.new_content"]["body"])
+                elif not event.replaces and event.body:
+                    texts[event.event_id] = event.body
+        return list(texts.values())
+
     def summary(self) -> str:
         """The latest of what was seen, for the text of an error."""
         last = [event for events in self.events.values() for event in events[-2:]]

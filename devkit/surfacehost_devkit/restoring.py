@@ -1,8 +1,6 @@
 """A backup of a host, and the host going on with it: as an operator does both."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from surfacehost_devkit.hostprocess import HostProcess
@@ -10,9 +8,7 @@ from surfacehost_devkit.hostprocess import HostProcess
 
 def back_up(host: HostProcess, target: Path) -> Path:
     """``surfacehost backup`` into *target*, whether *host* runs or not. Raises AssertionError with what it says."""
-    command = [sys.executable, "-m", "surfacehost", "backup", str(target)]
-    command += ["--settings", str(host.folder / "settings.toml")]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ourselves
+    ended = host.command("backup", str(target))
     assert ended.returncode == 0, ended.stderr  # noqa: S101 - a test's mistake
     return target
 

@@ -8,7 +8,7 @@ async with BotApi.serve() as api:
     reply = await api.world.wait_for_reply(alice.id, after=asked)
 """
 
-from surfacehost_devkit.botapi import faults
+from surfacehost_devkit.botapi import faults, media
 from surfacehost_devkit.botapi.calls import CallRecord
 from surfacehost_devkit.botapi.clock import Clock, Pace
 from surfacehost_devkit.botapi.entities import Entity
@@ -35,4 +35,5 @@ __all__ = [
     "Topic",
     "World",
     "faults",
+    "media",
 ]

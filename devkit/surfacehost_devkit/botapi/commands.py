@@ -170,7 +170,10 @@ def _messages(args: Args) -> list[Json]:
 
 def _drafts(args: Args) -> list[Json]:
     found = args.api.world.drafts(args.whole("chat"), bot=args.maybe("bot"))
-    return [{"draft_id": one.draft_id, "text": one.text, "thread_id": one.thread_id} for one in found]
+    return [
+        {"draft_id": one.draft_id, "text": one.text, "thread_id": one.thread_id, "can_stop": one.can_stop}
+        for one in found
+    ]
 
 
 def _actions(args: Args) -> list[Json]:

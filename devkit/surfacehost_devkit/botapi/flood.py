@@ -2,7 +2,8 @@
 
 Official are about one message a second in a chat with short bursts, 20 a minute in a group, and about 30 a
 second over all chats (Bot FAQ, "My bot is hitting limits"). Edits count like sends. That a call during the
-wait makes the wait longer is common experience, not documentation.
+wait makes the wait longer, and that drafts are refused as well when there are too many, is common experience,
+not documentation; how many drafts that is nobody has told.
 """
 
 import math
@@ -15,10 +16,16 @@ CHARGED = frozenset(
     {
         "sendmessage",
         "senddocument",
+        "sendphoto",
+        "sendvoice",
+        "sendaudio",
+        "sendvideo",
+        "sendanimation",
         "editmessagetext",
         "editmessagereplymarkup",
         "createforumtopic",
         "sendchataction",
+        "setmessagereaction",
     }
 )
 
@@ -32,6 +39,7 @@ class FloodLimits:
     group_per_minute: int = 20
     bot_per_s: int = 30
     penalty_s: float = 5.0
+    draft_per_s: int = 3
     charged: frozenset[str] = CHARGED
 
 
@@ -41,6 +49,7 @@ class _Ledger:
     since: float
     shut_until: float = 0.0
     minute: deque[float] = field(default_factory=deque)
+    drafts: deque[float] = field(default_factory=deque)
 
 
 class Flood:
@@ -62,22 +71,31 @@ class Flood:
     def charge(self, bot_id: int, chat: str, method: str, now: float) -> None:
         """Count one call at the steady time `now`; ApiError 429 where it is one too many."""
         limits = self.limits
-        if limits is None or method not in limits.charged:
+        is_draft = method == "sendmessagedraft"
+        if limits is None or not (is_draft or method in limits.charged):
             return
         ledger = self._ledgers.setdefault((bot_id, chat), _Ledger(tokens=limits.chat_burst, since=now))
         seconds = self._seconds.setdefault(bot_id, deque())
         if now < ledger.shut_until:
             ledger.shut_until += limits.penalty_s
             self._refuse(ledger.shut_until - now)
-        wait = max(
-            _chat_wait(ledger, limits, now), _group_wait(ledger, limits, chat, now), _bot_wait(seconds, limits, now)
-        )
+        if is_draft:
+            wait = max(_wait(ledger.drafts, limits.draft_per_s, now), _wait(seconds, limits.bot_per_s, now))
+        else:
+            wait = max(
+                _chat_wait(ledger, limits, now),
+                _group_wait(ledger, limits, chat, now),
+                _wait(seconds, limits.bot_per_s, now),
+            )
         if wait > 0:
             ledger.shut_until = now + wait
             self._refuse(wait)
+        seconds.append(now)
+        if is_draft:
+            ledger.drafts.append(now)
+            return
         ledger.tokens -= 1
         ledger.minute.append(now)
-        seconds.append(now)
 
     def _refuse(self, wait: float) -> None:
         self.refused += 1
@@ -98,7 +116,7 @@ def _group_wait(ledger: _Ledger, limits: FloodLimits, chat: str, now: float) -> 
     return 0.0 if len(ledger.minute) < limits.group_per_minute else ledger.minute[0] + 60 - now
 
 
-def _bot_wait(seconds: deque[float], limits: FloodLimits, now: float) -> float:
-    while seconds and seconds[0] <= now - 1:
-        seconds.popleft()
-    return 0.0 if len(seconds) < limits.bot_per_s else seconds[0] + 1 - now
+def _wait(second: deque[float], most: int, now: float) -> float:
+    while second and second[0] <= now - 1:
+        second.popleft()
+    return 0.0 if len(second) < most else second[0] + 1 - now

@@ -19,6 +19,8 @@ from surfacehost_devkit.botapi.world import World
 
 _FIRST_GROUP, _FIRST_SUPERGROUP = -4_001_000_001, -1_001_500_000_001
 _TOPIC_COLOR = 7322096
+_MADE = 1
+"""The id of the message that tells that a supergroup was made; General has the same (core.telegram.org/api/forum)."""
 
 
 class Groups:
@@ -52,6 +54,8 @@ class Groups:
         chat = Chat(id=first - taken, kind=kind, title=title)
         owner = self._world.account(creator)
         chat.members[owner.id] = Member(account=owner, status="creator")
+        if kind == "supergroup":
+            chat.last_message_id = _MADE
         for one in people:
             self.join(chat, one)
         self._state.groups[chat.id] = chat
@@ -116,6 +120,13 @@ class Groups:
         old.migrated_to = new
         posts.post_service(self._state, new, who, {"migrate_from_chat_id": old.id})
         return new
+
+    def enable_topics(self, chat: Chat | int) -> None:
+        """Somebody switches topics on in a supergroup; bots hear nothing of it, but in what is written next."""
+        where = self._world.chat(chat)
+        if where.kind != "supergroup":
+            raise ValueError("only a supergroup can have topics")
+        where.is_forum = True
 
     def open_topic(self, chat: Chat | int, by: Account | int, name: str, *, bot: Bot | int | None = None) -> Topic:
         """Somebody opens a topic, in a forum or (with a bot that has topics) in the private chat."""

@@ -76,12 +76,22 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What a message says: its text (or caption), its formatting, its buttons, its file."""
+    """What a message says: its text (or caption), its formatting, its buttons, its file.
+
+    `shown_as` is as what the file is shown: document, photo, voice, audio, video or animation.
+    """
 
     text: str = ""
     entities: tuple[Entity, ...] = ()
     markup: Mapping[str, object] | None = None
     document: StoredFile | None = None
+    media: Mapping[str, object] | None = None
+    """Fields of whatever else it is: see `media`."""
+    album: str = ""
+    """What it is shown together with."""
+    quote: str = ""
+    """The part that its writer marked of what they reply to."""
+    shown_as: str = "document"
     link_preview: Mapping[str, object] | None = None
 
 
@@ -139,6 +149,7 @@ class Draft:
     entities: tuple[Entity, ...]
     thread_id: int | None
     date: float
+    can_stop: bool = False
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -158,6 +169,7 @@ class Chat:
     topics: dict[int, Topic] = field(default_factory=dict, repr=False)
     messages: dict[int, Message] = field(default_factory=dict, repr=False)
     drafts: list[Draft] = field(default_factory=list, repr=False)
+    takes_drafts: bool = True
     last_message_id: int = 0
     migrated_to: "Chat | None" = field(default=None, repr=False)
 

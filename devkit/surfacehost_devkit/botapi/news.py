@@ -6,7 +6,7 @@ the Bot API server's `need_skip_update_message`.
 
 from surfacehost_devkit.botapi import shapes
 from surfacehost_devkit.botapi.entities import Entity, units
-from surfacehost_devkit.botapi.model import Account, Bot, Chat, Json, Member, Message
+from surfacehost_devkit.botapi.model import Account, Bot, Chat, Draft, Json, Member, Message
 from surfacehost_devkit.botapi.state import State, Tap
 
 _OWN_SERVICE = (
@@ -71,6 +71,15 @@ def tell_tap(state: State, message: Message, person: Account, data: str) -> Tap:
         },
     )
     return tap
+
+
+def tell_stop(chat: Chat, draft: Draft) -> None:
+    """Queue that the person of a private chat has had enough of a draft."""
+    if chat.bot is None:
+        raise ValueError("only a private chat has drafts")
+    topic = {} if draft.thread_id is None else {"message_thread_id": draft.thread_id}
+    stopped: Json = {"chat": shapes.chat(chat), "draft_id": draft.draft_id, **topic}
+    chat.bot.queue.put("stopped_message_generation", stopped)
 
 
 def tell_reaction(state: State, message: Message, person: Account, old: list[Json], new: list[Json]) -> None:

@@ -1,6 +1,6 @@
 """How users, chats, members and messages look in JSON, field by field as the server writes them."""
 
-from surfacehost_devkit.botapi.entities import Entity
+from surfacehost_devkit.botapi.entities import Entity, units
 from surfacehost_devkit.botapi.model import Account, Bot, Chat, Json, Member, Message, StoredFile, Topic
 from surfacehost_devkit.botapi.state import State
 
@@ -147,6 +147,25 @@ def document(one: StoredFile) -> Json:
     }
 
 
+def _media(one: StoredFile, kind: str) -> Json:
+    """A file as what it is shown; the sizes of pictures and sounds are made up."""
+    whole: Json = {"file_id": one.file_id, "file_unique_id": one.unique_id, "file_size": len(one.data)}
+    named: Json = {"file_name": one.name, "mime_type": one.mime_type, **whole}
+    picture: Json = {"width": 320, "height": 240}
+    match kind:
+        case "photo":
+            return {"photo": [whole | picture]}
+        case "voice":
+            return {"voice": {"duration": 1, "mime_type": one.mime_type, **whole}}
+        case "audio":
+            return {"audio": {"duration": 1, **named}}
+        case "video":
+            return {"video": {"duration": 1, **picture, **named}}
+        case "animation":
+            return {"animation": {"duration": 1, **picture, **named}, "document": document(one)}
+    return {"document": document(one)}
+
+
 def message(one: Message, state: State, *, with_reply: bool = True) -> Json:
     """A `Message`; a message inside another is shown without the one it replies to."""
     shape: Json = {"message_id": one.id, "from": user(one.sender), "chat": chat(one.chat), "date": one.date}
@@ -156,6 +175,11 @@ def message(one: Message, state: State, *, with_reply: bool = True) -> Json:
         shape["message_thread_id"] = one.thread_id
     if with_reply and one.reply_to is not None and not one.reply_to.deleted:
         shape["reply_to_message"] = message(one.reply_to, state, with_reply=False)
+    if (part := one.content.quote) and one.reply_to is not None:
+        before = one.reply_to.text[: one.reply_to.text.index(part)]
+        shape["quote"] = {"text": part, "position": units(before), "is_manual": True}
+    if one.content.album:
+        shape["media_group_id"] = one.content.album
     shape |= one.service if one.service is not None else _content(one, state)
     if one.is_topic_message:
         shape["is_topic_message"] = True
@@ -167,9 +191,12 @@ def _content(one: Message, state: State) -> Json:
     entities = [entity(each, state) for each in content.entities]
     words, marks = "text", "entities"
     shape: Json = {}
+    if content.media is not None:
+        words, marks = "caption", "caption_entities"
+        shape |= content.media
     if content.document is not None:
         words, marks = "caption", "caption_entities"
-        shape["document"] = document(content.document)
+        shape |= _media(content.document, content.shown_as)
     if content.text:
         shape[words] = content.text
     if entities:

@@ -39,6 +39,7 @@ ALL_KINDS = frozenset(
         "purchased_paid_media",
         "guest_message",
         "managed_bot",
+        "stopped_message_generation",
     }
 )
 DEFAULT_KINDS = ALL_KINDS - {"chat_member", "message_reaction", "message_reaction_count"}
@@ -118,12 +119,10 @@ class UpdateQueue:
             raise ValueError("only an empty queue is renumbered")
         self._next_id = next_id
 
-    def confirm(self, update_id: int) -> None:
-        """Forget this update and all older ones."""
-        known = [number for number, _ in self.pending]
-        if update_id in known:
-            del self.pending[: known.index(update_id) + 1]
-            self._bell.ring()
+    def forget(self, update_id: int) -> None:
+        """Forget this one update."""
+        self.pending = [entry for entry in self.pending if entry[0] != update_id]
+        self._bell.ring()
 
     async def get(self, asked: Asked) -> list[Json]:
         """Answer one `getUpdates`; ApiError 409 to whoever is in the way of another."""

@@ -1,7 +1,9 @@
-"""Delivery of updates to a bot's webhook: one after the other, repeated until it says 2xx."""
+"""Delivery of updates to a bot's webhook: those of one chat one after the other, repeated until it says 2xx.
+
+Source of the rules: the Bot API server's `WebhookActor`.
+"""
 
 import asyncio
-import contextlib
 import logging
 from dataclasses import dataclass, field
 
@@ -14,6 +16,7 @@ from surfacehost_devkit.botapi.updates import UpdateQueue
 
 log = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 60.0
+_LONGEST_RETRY_AFTER_S = 3600.0
 _ANSWER_WITHIN_S = 60.0
 
 
@@ -28,7 +31,7 @@ class WebhookSettings:
 
 
 class Webhook:
-    """Posts a queue's updates to one address, in order, without ever having two under way."""
+    """Posts a queue's updates to one address, those of different chats side by side."""
 
     def __init__(self, settings: WebhookSettings, queue: UpdateQueue, clock: Clock, pace: Pace, bell: Bell) -> None:
         self.settings = settings
@@ -38,47 +41,71 @@ class Webhook:
         self._clock = clock
         self._pace = pace
         self._bell = bell
+        self._under_way: dict[str, asyncio.Task[None]] = {}
         self._task = asyncio.create_task(self._deliver(), name="bot api webhook")
 
     async def stop(self) -> None:
         """Stop delivering; what is not confirmed stays in the queue."""
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        tasks = [self._task, *self._under_way.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _deliver(self) -> None:
-        pause = self._pace.webhook_retry_s
         async with httpx.AsyncClient(trust_env=False, timeout=_ANSWER_WITHIN_S) as client:
             while True:
-                number, body = await self._next()
-                if await self._post(client, body):
-                    self._queue.confirm(number)
-                    pause = self._pace.webhook_retry_s
-                else:
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 2, _LONGEST_PAUSE_S)
+                self._queue.arrived.clear()
+                for number, body in [*self._queue.pending]:
+                    line = _line_of(number, body)
+                    if line not in self._under_way and len(self._under_way) < self.settings.max_connections:
+                        task = asyncio.create_task(self._bring(client, number, body))
+                        self._under_way[line] = task
+                        task.add_done_callback(lambda _, line=line: self._brought(line))  # type: ignore[misc]
+                await self._queue.arrived.wait()
 
-    async def _next(self) -> tuple[int, Json]:
-        while not self._queue.pending:
-            self._queue.arrived.clear()
-            await self._queue.arrived.wait()
-        return self._queue.pending[0]
+    def _brought(self, line: str) -> None:
+        self._under_way.pop(line, None)
+        self._queue.arrived.set()
 
-    async def _post(self, client: httpx.AsyncClient, body: Json) -> bool:
+    async def _bring(self, client: httpx.AsyncClient, number: int, body: Json) -> None:
+        """Post one update until it is taken. The first repetition comes at once."""
+        pause, delay = 0.0, self._pace.webhook_retry_s
+        while True:
+            asked = await self._post(client, body)
+            if asked is None:
+                self._queue.forget(number)
+                return
+            await asyncio.sleep(asked or pause)
+            delay = pause = min(delay * 2, _LONGEST_PAUSE_S)
+
+    async def _post(self, client: httpx.AsyncClient, body: Json) -> float | None:
+        """None if it was taken, else how many seconds the host asks to wait; 0: it does not say."""
         secret = self.settings.secret_token
         headers = {"X-Telegram-Bot-Api-Secret-Token": secret} if secret else {}
         try:
             response = await client.post(self.settings.url, json=body, headers=headers)
         except httpx.HTTPError as broken:
             log.info("webhook unreachable: %s", type(broken).__name__)
-            self._failed("Connection refused" if isinstance(broken, httpx.ConnectError) else type(broken).__name__)
-            return False
+            is_refused = isinstance(broken, httpx.ConnectError)
+            self._failed("Connection refused" if is_refused else "Webhook connection closed")
+            return 0.0
         if response.is_success:
-            return True
+            return None
         self._failed(f"Wrong response from the webhook: {response.status_code} {response.reason_phrase}")
-        return False
+        asked = response.headers.get("retry-after", "")
+        return min(float(asked), _LONGEST_RETRY_AFTER_S) if asked.isdigit() else 0.0
 
     def _failed(self, reason: str) -> None:
         self.last_error_date = int(self._clock.wall())
         self.last_error_message = reason
         self._bell.ring()
+
+
+def _line_of(number: int, update: Json) -> str:
+    """What goes one after the other: the messages of a chat, and other news by kind and chat or person."""
+    kind, body = next(((name, value) for name, value in update.items() if name != "update_id"), ("", None))
+    if not isinstance(body, dict):
+        return str(number)
+    place = body.get("chat") or body.get("from")
+    kind = "message" if kind == "edited_message" else kind
+    return f"{kind} {place.get('id')}" if isinstance(place, dict) else str(number)

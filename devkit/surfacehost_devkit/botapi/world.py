@@ -1,11 +1,13 @@
 """The people's side of the simulated Telegram: who there is, what they write, what they see."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from surfacehost_devkit.botapi import news, posts
 from surfacehost_devkit.botapi.calls import CallRecord
 from surfacehost_devkit.botapi.entities import Entity, found_in
+from surfacehost_devkit.botapi.media import MEDIA
 from surfacehost_devkit.botapi.model import PRESENT, Account, Bot, Chat, Content, Draft, Json, Message, Topic
 from surfacehost_devkit.botapi.state import ChatAction, State, Tap
 from surfacehost_devkit.botapi.updates import UpdateQueue
@@ -98,7 +100,7 @@ class World:
 
     # ── what people do ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def write(
+    def write(  # noqa: PLR0913  # a message has this many sides
         self,
         person: Account | int,
         text: str,
@@ -108,14 +110,46 @@ class World:
         reply_to: Message | int | None = None,
         topic: Topic | int | None = None,
         entities: Sequence[Entity] = (),
+        quote: str = "",
     ) -> Message:
         """A person writes, by default in their private chat with the bot; mentions and commands are found."""
-        content = Content(text=text, entities=(*entities, *found_in(text, commands=True)))
+        content = Content(text=text, entities=(*entities, *found_in(text, commands=True)), quote=quote)
         who = self.account(person)
         where = self._place(who, chat, bot)
         answered = where.messages[reply_to] if isinstance(reply_to, int) else reply_to
         theme = where.topics[topic] if isinstance(topic, int) else topic
         return posts.post(self.state, where, who, content, reply_to=answered, topic=theme)
+
+    def send_media(  # noqa: PLR0913  # a file has this many sides
+        self,
+        person: Account | int,
+        kind: str,
+        data: bytes = b"bytes",
+        chat: Chat | int | None = None,
+        *,
+        name: str = "file.bin",
+        mime_type: str = "application/octet-stream",
+        caption: str = "",
+        bot: Bot | int | None = None,
+        album: str = "",
+    ) -> Message:
+        """A person sends a file of one of the kinds of `media.MEDIA`; those of one *album* are shown together."""
+        fields = MEDIA[kind](self.state.store_file(name, mime_type, data))
+        content = Content(text=caption, entities=tuple(found_in(caption, commands=True)), media=fields, album=album)
+        who = self.account(person)
+        return posts.post(self.state, self._place(who, chat, bot), who, content)
+
+    def send_fields(
+        self, person: Account | int, fields: Json, chat: Chat | int | None = None, *, bot: Bot | int | None = None
+    ) -> Message:
+        """A person sends something that is no file: `media.location`, `media.poll` and so on."""
+        who = self.account(person)
+        return posts.post(self.state, self._place(who, chat, bot), who, Content(media=fields))
+
+    def stop_draft(self, person: Account | int, *, bot: Bot | int | None = None) -> None:
+        """A person presses the stop button of the draft they see; LookupError where there is none."""
+        chat = self.private_chat(person, bot)
+        news.tell_stop(chat, chat.drafts[-1])
 
     def send_file(  # noqa: PLR0913  # a file has this many sides
         self,
@@ -146,17 +180,22 @@ class World:
         return where
 
     def edit(self, message: Message, text: str) -> None:
-        """The author changes a message."""
-        posts.change(self.state, message, Content(text=text, entities=tuple(found_in(text, commands=True))))
+        """The author changes the text, or the caption, of a message."""
+        content = replace(message.content, text=text, entities=tuple(found_in(text, commands=True)))
+        posts.change(self.state, message, content)
 
     def delete(self, *messages: Message) -> None:
         """Somebody deletes messages; bots hear nothing of it."""
         posts.delete(self.state, messages)
 
-    def tap(self, person: Account | int, message: Message, data: str) -> Tap:
-        """A person taps the inline button with this callback data; ValueError if there is none."""
-        keyboard = (message.content.markup or {}).get("inline_keyboard")
-        rows = keyboard if isinstance(keyboard, list) else []
+    def tap(self, person: Account | int, message: Message, data: str, *, late: bool = False) -> Tap:
+        """A person taps the inline button with this callback data; ValueError if there is none.
+
+        *late*: on a screen that has not been told of the edits; any button that the message ever had will do.
+        """
+        shown = message.versions if late else [message.content]
+        keyboards = [(content.markup or {}).get("inline_keyboard") for content in shown]
+        rows = [row for keyboard in keyboards if isinstance(keyboard, list) for row in keyboard]
         if not any(button.get("callback_data") == data for row in rows for button in row):
             raise ValueError(f"no button {data!r} under message {message.id}")
         return news.tell_tap(self.state, message, self.account(person), data)

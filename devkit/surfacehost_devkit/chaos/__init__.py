@@ -1,7 +1,7 @@
 """Kill the host anywhere, and judge from the outside whether every message was answered, once and in order.
 
 ``storm`` is the load, the kills and the end; ``sides`` is what a surface brings; ``points`` are the steps at which the
-host dies; ``doom`` and ``nursery`` are the child; ``audit`` is the judge. ``python -m surfacehost_devkit.chaos`` is the
+host dies; ``doom`` is within the child; ``audit`` is the judge. ``python -m surfacehost_devkit.chaos`` is the
 long form, ``tests/chaos`` the short one.
 """
 

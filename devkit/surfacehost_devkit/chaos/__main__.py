@@ -1,4 +1,4 @@
-"""The long form: ``python -m surfacehost_devkit.chaos [--random N] [--each N] [--delivery …]``; see ``make chaos``.
+"""The long form: ``python -m surfacehost_devkit.chaos [--random N] [--each N] [--webhook] …``; see ``make chaos``.
 
 Prints a line for each step at which the host was killed, then the table of what became of every message. Exit status 1
 when anything was lost, doubled or out of order.
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from surfacehost_devkit.botapi import BotApi
 from surfacehost_devkit.chaos.audit import Verdict
+from surfacehost_devkit.chaos.eager import be_eager
 from surfacehost_devkit.chaos.sides import MatrixSide, Side, TelegramSide
 from surfacehost_devkit.chaos.storm import Death, Storm, at_any_moment, at_every_point
 from surfacehost_devkit.homeserver import Homeserver, install
@@ -33,6 +34,8 @@ def main() -> int:
     parser.add_argument("--surface", action="append", choices=("matrix", "telegram"), help="steps of this one only")
     parser.add_argument("--point", action="append", help="this step only")
     parser.add_argument("--delivery", default="probe", help="Telegram's setting of that name (default: %(default)s)")
+    parser.add_argument("--edits", action="store_true", help="Telegram's chats take no drafts: answers grow by edits")
+    parser.add_argument("--webhook", action="store_true", help="Telegram brings its updates instead of being asked")
     parser.add_argument("--report", type=Path, help="write the result there as JSON as well")
     words = parser.parse_args()
     verdicts, kills, windows = asyncio.run(_storm(words))
@@ -47,8 +50,12 @@ def main() -> int:
 async def _storm(words: argparse.Namespace) -> tuple[dict[str, Verdict], int, dict[str, int]]:
     with tempfile.TemporaryDirectory(prefix="surfacehost-chaos-") as folder:
         async with AsyncExitStack() as stack:
-            sides = await stack.enter_async_context(stage(Path(folder), delivery=words.delivery))
-            storm = await stack.enter_async_context(Storm.over(Path(folder) / "host", sides))
+            mode = "webhook" if words.webhook else "polling"
+            sides = await stack.enter_async_context(
+                stage(Path(folder), delivery=words.delivery, takes_drafts=not words.edits, mode=mode)
+            )
+            first = be_eager if words.edits else None
+            storm = await stack.enter_async_context(Storm.over(Path(folder) / "host", sides, first=first))
             wanted = [side for side in sides if side.name in (words.surface or [one.name for one in sides])]
             deaths = [
                 death
@@ -85,7 +92,9 @@ def _what_is_wrong(verdicts: dict[str, Verdict]) -> str:
 
 
 @asynccontextmanager
-async def stage(folder: Path, *, delivery: str = "probe", chats: int = 6) -> AsyncIterator[Sequence[Side]]:
+async def stage(
+    folder: Path, *, delivery: str = "probe", chats: int = 6, takes_drafts: bool = True, mode: str = "polling"
+) -> AsyncIterator[Sequence[Side]]:
     """Both built-in surfaces with everything behind them: a homeserver, the Bot API simulator, people."""
     async with AsyncExitStack() as stack:
         homeserver = await stack.enter_async_context(Homeserver(folder / "homeserver", synapse=install()))
@@ -95,7 +104,7 @@ async def stage(folder: Path, *, delivery: str = "probe", chats: int = 6) -> Asy
         person = await stack.enter_async_context(MatrixPerson(homeserver.url, alice))
         yield [
             MatrixSide(person, homeserver.url, bot.user_id, PASSWORD, chats=chats),
-            TelegramSide(api, chats=chats, delivery=delivery),
+            TelegramSide(api, chats=chats, delivery=delivery, takes_drafts=takes_drafts, mode=mode),
         ]
 
 

@@ -14,7 +14,11 @@ from websockets.typing import Subprotocol
 
 from surfacehost_devkit.chaos.script import answer_to
 
+PIECES = 4
+"""In how many pieces an answer comes."""
+
 SLOW_S = 1.0
+"""How long a slow one takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +70,10 @@ class ScriptedAgent:
             await _send(socket, type="RUN_ERROR", code="content_refused", message="no")
             return
         await _send(socket, type="TEXT_MESSAGE_START", messageId=run_id, role="assistant")
-        pieces = [answer[: len(answer) // 2], answer[len(answer) // 2 :]]
-        for piece in pieces:
-            await asyncio.sleep(SLOW_S / 2 if run["text"].endswith("slow") else 0)
-            await _send(socket, type="TEXT_MESSAGE_CONTENT", messageId=run_id, delta=piece)
+        size = -(-len(answer) // PIECES)
+        for start in range(0, len(answer), size):
+            await asyncio.sleep(SLOW_S / PIECES if run["text"].endswith("slow") else 0)
+            await _send(socket, type="TEXT_MESSAGE_CONTENT", messageId=run_id, delta=answer[start : start + size])
         await _send(socket, type="TEXT_MESSAGE_END", messageId=run_id)
         await _send(socket, type="RUN_FINISHED", runId=run_id, threadId="-")
 

@@ -49,6 +49,8 @@ class Doom:
             self._watch_httpx()
         if "aiohttp" in sys.modules:
             self._watch_aiohttp()
+        if "starlette" in sys.modules:
+            self._watch_what_is_brought()
 
     def _watch_store(self) -> None:
         from surfacehost.store.sqlite import SqliteDatabase  # noqa: PLC0415 - only the child imports the host
@@ -103,6 +105,22 @@ class Doom:
         self._watch(
             aiohttp.ClientSession, "_request", lambda _, method, url: (call_name(urlsplit(str(url)).path, method), "")
         )
+
+    def _watch_what_is_brought(self) -> None:
+        from starlette.applications import Starlette  # noqa: PLC0415 - as above
+
+        run = Starlette.__call__
+
+        async def serve(app: Any, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - wrapped as it is
+            if scope.get("method") != "POST":  # pages are looked at, which is nobody's message
+                await run(app, scope, receive, send)
+                return
+            name = call_name(scope["path"], "POST")
+            self.reach(f"{name} before")
+            await run(app, scope, receive, send)
+            self.reach(f"{name} after")
+
+        Starlette.__call__ = serve  # type: ignore[method-assign,assignment]
 
     def _watch(self, owner: type, method: str, told: Callable[..., tuple[str, str]]) -> None:
         """Wrap a coroutine method of *owner*; *told* makes step and surface of its arguments."""

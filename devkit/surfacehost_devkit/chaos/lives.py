@@ -1,66 +1,68 @@
 """The lives of one host: started again and again on the same data, each time with another end."""
 
 import asyncio
-import json
 import shutil
 import signal
 import sqlite3
-import sys
+import subprocess
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import httpx
 
-from surfacehost_devkit.hostprocess import wait_until
+from surfacehost_devkit.chaos.doom import Doom
+from surfacehost_devkit.forked import Forked
+from surfacehost_devkit.hostprocess import address_in, wait_until
 
 END_S = 60.0
 """How long a host may take to get to where it dies."""
 
 
 class Lives:
-    """The host of one folder, started by a nursery; one at a time."""
+    """The host of one folder; one at a time."""
 
-    def __init__(self, folder: Path, settings: str, nursery: asyncio.subprocess.Process) -> None:
+    def __init__(self, folder: Path, settings: str, first: Callable[[], None] | None) -> None:
         self.folder = folder
         self.log = folder / "host.log"
         self.count = 0
         self.stored: dict[tuple[str, str], int] = {}
         """Surface and id of each event whose answer was on the disk, and at the end of which life it was seen there."""
-        self._nursery = nursery
+        self._first = first
         self._said = folder / "said.txt"
+        self._process: Forked | None = None
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "settings.toml").write_text(settings)
 
     @classmethod
-    @asynccontextmanager
-    async def of(cls, folder: Path, settings: str) -> AsyncIterator[Self]:
-        """Ready to begin; whatever still lives is ended with the block."""
-        nursery = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "surfacehost_devkit.chaos.nursery"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        try:
-            yield cls(folder, settings, nursery)
-        finally:
-            nursery.kill()
-            await nursery.wait()
+    @contextmanager
+    def of(cls, folder: Path, settings: str, first: Callable[[], None] | None = None) -> Iterator[Self]:
+        """Ready to begin; whatever still lives is ended with the block.
 
-    async def begin(self, **doom: Any) -> None:  # noqa: ANN401 - the fields of Doom
+        *first* is called in each host before it begins, to do something to it: it can be pickled.
+        """
+        lives = cls(folder, settings, first)
+        try:
+            yield lives
+        finally:
+            if lives._process is not None:
+                lives._process.send_signal(signal.SIGKILL)
+                lives._process.wait()
+
+    def begin(self, doom: Doom) -> None:
         """Start the host, to die as *doom* says."""
         self.count += 1
         words = ["run", "--settings", str(self.folder / "settings.toml")]
         self._said.write_text("")
-        await self._order({"run": words, "log": str(self.log), "said": str(self._said), "doom": doom})
-        assert "pid" in await self._heard()  # noqa: S101 - the nursery's word
+        self._process = Forked(words, said=self._said, log=self.log, first=Beginning(self._first, doom))
 
     async def address(self) -> str:
         """Where its web server is, once it runs."""
-        await asyncio.to_thread(wait_until, lambda: "running at" in self._said.read_text(), END_S, self.log.read_text)
-        return self._said.read_text().split("running at ")[1].split(" ")[0]
+        await asyncio.to_thread(wait_until, lambda: address_in(self._said), END_S, self.log.read_text)
+        return address_in(self._said)
 
     async def ready(self) -> None:
         """Wait until messages can flow."""
@@ -69,15 +71,22 @@ class Lives:
 
     async def end(self, *, by: int = signal.SIGKILL) -> int:
         """Send the signal *by*, and wait for the end; the exit status."""
-        await self._order({"signal": by})
+        self._living.send_signal(by)
         return await self.ended()
 
     async def ended(self) -> int:
         """Wait until it has ended; the exit status, negative for a signal. Raises TimeoutError."""
-        async with asyncio.timeout(END_S):
-            status: int = (await self._heard())["status"]
+        try:
+            status = await asyncio.to_thread(self._living.wait, END_S)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
         await asyncio.to_thread(self._look_what_is_stored)
         return status
+
+    @property
+    def _living(self) -> Forked:
+        assert self._process is not None  # noqa: S101 - begun first
+        return self._process
 
     def _look_what_is_stored(self) -> None:
         """Which answers are on the disk: in a copy, so that the next host finds the files as the last one left them."""
@@ -94,15 +103,16 @@ class Lives:
         for surface, event in rows:
             self.stored.setdefault((surface, event), self.count)
 
-    async def _order(self, order: dict[str, Any]) -> None:
-        assert self._nursery.stdin is not None  # noqa: S101 - asked for with PIPE
-        self._nursery.stdin.write(json.dumps(order).encode() + b"\n")
-        await self._nursery.stdin.drain()
 
-    async def _heard(self) -> dict[str, Any]:
-        assert self._nursery.stdout is not None  # noqa: S101 - as above
-        line = await self._nursery.stdout.readline()
-        if not line:
-            raise RuntimeError("the nursery has ended")
-        word: dict[str, Any] = json.loads(line)
-        return word
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What is done in a host before it begins."""
+
+    first: Callable[[], None] | None
+    doom: Doom
+
+    def __call__(self) -> None:
+        """Do it."""
+        if self.first is not None:
+            self.first()
+        self.doom.arm()

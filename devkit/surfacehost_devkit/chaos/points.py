@@ -52,6 +52,45 @@ AT_START: Mapping[str, str] = {
 """Steps of a start with messages waiting."""
 
 ASIDE: Mapping[str, str] = {
+    "note_preview before": "a preview is shown and not noted: what is said comes beside it",
+    "note_preview inside": "the same",
+    "note_preview after": "what is said replaces the preview",
+    "knock before": "a stranger was told nothing: they are at the next start",
+    "knock inside": "the same",
+    "knock after": "there is a code: they are told that one",
+    "take_prompt before": "a question stands as it stood: the same message decides it again",
+    "take_prompt inside": "the same",
+    "take_prompt after": "it is decided, the agent has not heard: it is told under the same run id",
+    "tell_decided before": "the agent has heard and the question still looks open: it is shown then",
+    "tell_decided inside": "the same",
+    "tell_decided after": "what the question came to is on the disk: it is sent, and the agent asked again",
+    "expire before": "a question stands longer than it should",
+    "expire inside": "the same",
+    "expire after": "it is the thread's turn to tell the agent",
+    "give_up before": "nothing is stopped: it is at the next start",
+    "give_up inside": "the same",
+    "give_up after": "what waited is given up, and the person may be told that there was nothing",
+    "decide before": "an owner's word about who asks to be let in has done nothing: it does at the next start",
+    "decide inside": "the same",
+    "decide after": "it is done, and the owner may be told that nobody has that code",
+    "offer before": "no code to link chats with was told: another one is",
+    "offer inside": "the same",
+    "offer after": "a code is known that nobody was told: another one takes its place",
+    "claim before": "the first code is still good, and taken at the next start",
+    "claim inside": "the same",
+    "claim after": "it is taken, and the second one told at the next start",
+    "confirm before": "nothing is linked: it is at the next start",
+    "confirm inside": "the same",
+    "confirm after": "two chats are linked, and the person may be told that there is no such code",
+    "undo before": "two chats are still linked: they are unlinked at the next start",
+    "undo inside": "the same",
+    "undo after": "they are not linked any more, and the person may be told that they were not",
+    "say before": "nobody was promised that it is said: it can be sent again under its name",
+    "say inside": "the same",
+    "say after": "it is in the inbox, and said like an answer",
+    "acknowledge before": "a message waits, and nobody is told",
+    "acknowledge inside": "the same",
+    "acknowledge after": "it is said that it waits, perhaps after the answer",
     "hurry before": "a thread waits longer than it need",
     "hurry inside": "the same",
     "hurry after": "it is taken at the next start",
@@ -64,5 +103,18 @@ ASIDE: Mapping[str, str] = {
 MARKED = frozenset({"ingest", "take", "answer", "settle"})
 """Transactions right behind which the host names a step: that one stands for their ``after``."""
 
-READS = frozenset({"next_ready", "counts", "read", "read_one", "last_restored", "_data_version"})
+READS = frozenset(
+    {
+        "queue",
+        "latest",
+        "waiting",
+        "next_ready",
+        "counts",
+        "read",
+        "read_one",
+        "is_due",
+        "last_restored",
+        "_data_version",
+    }
+)
 """Transactions that change nothing: dying in one of them is dying beside it."""

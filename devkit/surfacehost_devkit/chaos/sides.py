@@ -44,7 +44,7 @@ class MatrixSide:
     """One account on a homeserver; a person with several direct chats."""
 
     name = "matrix"
-    part_chars = 11_000
+    part_chars = 22_000
     steps: Mapping[str, str] = {
         "GET sync before": "nothing is known: the next sync brings it",
         "GET sync after": "not stored: the next sync, from the same token, brings it again",
@@ -56,7 +56,13 @@ class MatrixSide:
         "GET rooms/*/context/* after": "PUT rooms/*/send/m.room.message/* after",
     }
     beside = frozenset(
-        {"PUT rooms/*/typing/*", "POST rooms/*/receipt/m.read/*", "GET account/whoami", "POST keys/query"}
+        {
+            "PUT rooms/*/typing/*",
+            "POST rooms/*/receipt/m.read/*",
+            "GET account/whoami",
+            "POST keys/query",
+            "note_preview",  # an answer that comes at once is shown when it is whole
+        }
     )
 
     def __init__(self, person: MatrixPerson, homeserver: str, user_id: str, password: str, *, chats: int) -> None:
@@ -94,8 +100,8 @@ class MatrixSide:
         await self._person.send(conversation, text)
 
     async def heard(self, conversation: str) -> list[str]:
-        """Every message of the bot's there."""
-        return [event.body for event in self._person.seen.events[conversation] if event.sender == self._user_id]
+        """Every message of the bot's there, as edited last."""
+        return self._person.seen.said(conversation, self._user_id)
 
 
 class TelegramSide:
@@ -103,9 +109,17 @@ class TelegramSide:
 
     name = "telegram"
     part_chars = 3_000
-    steps: Mapping[str, str] = {
+    fetched: Mapping[str, str] = {
         "getUpdates before": "nothing is known: the next poll brings it",
         "getUpdates after": "not stored, and so not confirmed: the next poll brings it again",
+    }
+    """How messages come with ``mode = "polling"``."""
+    brought: Mapping[str, str] = {
+        "POST webhook/telegram before": "it has come, and is nowhere stored: Telegram brings it again",
+        "POST webhook/telegram after": "it is on the disk, and Telegram has been told",
+    }
+    """The same with ``mode = "webhook"``."""
+    sent: Mapping[str, str] = {
         "note before": "nothing has left, and nothing is noted: it is sent",
         "note inside": "the same",
         "note after": "it has not left, but is noted as being sent: looked for, not found, sent",
@@ -119,22 +133,58 @@ class TelegramSide:
         "editMessageReplyMarkup before": "sendMessage after",
         "editMessageReplyMarkup after": "sendMessage after",
     }
-    beside = frozenset({"sendChatAction", "getMe"})
+    growing: Mapping[str, str] = {
+        "note_preview before": "no preview has left, and nothing is noted: the next one is a new message",
+        "note_preview inside": "the same",
+        "note_preview after": "it is noted as being sent, or which one it is: the answer looks for it or takes it over",
+        "editMessageText before": "the edit has not been made: it is made",
+        "editMessageText after": "it has been made: making it again changes nothing",
+    }
+    """Further steps where answers grow by edits: in groups, and in chats that take no drafts."""
+    beside = frozenset(
+        {
+            "sendChatAction",
+            "sendMessageDraft",
+            "setMessageReaction",
+            "getMe",
+            "getMyCommands",
+            "setMyCommands",
+            "getWebhookInfo",
+        }
+    )
 
-    def __init__(self, api: BotApi, *, chats: int, username: str = "agent_bot", delivery: str = "probe") -> None:
+    def __init__(
+        self,
+        api: BotApi,
+        *,
+        chats: int,
+        username: str = "agent_bot",
+        delivery: str = "probe",
+        takes_drafts: bool = True,
+        mode: str = "polling",
+    ) -> None:
         self._api = api
         self._bot = api.world.bot(username)
         self._delivery = delivery
+        self._mode = mode
         self._people: dict[str, Account] = {str(one.id): one for one in (api.world.person() for _ in range(chats))}
         self.conversations: Sequence[str] = list(self._people)
+        for person in self._people.values():
+            api.world.private_chat(person, self._bot).takes_drafts = takes_drafts
+        self.steps: Mapping[str, str] = {
+            **(self.brought if mode == "webhook" else self.fetched),
+            **self.sent,
+            **({} if takes_drafts else self.growing),
+        }
 
     def table(self) -> str:
-        """Polls the simulator."""
+        """The bot on the simulator, asked or asking."""
         return f"""
             [surfaces.telegram]
             token = "{self._bot.token}"
             base_url = "{self._api.url}"
             delivery = "{self._delivery}"
+            mode = "{self._mode}"
         """
 
     async def meet(self) -> None:

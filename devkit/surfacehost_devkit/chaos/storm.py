@@ -4,17 +4,19 @@ import asyncio
 import random
 import signal
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from surfacehost_devkit.chaos.agent import ScriptedAgent
 from surfacehost_devkit.chaos.audit import Verdict
+from surfacehost_devkit.chaos.doom import Doom
 from surfacehost_devkit.chaos.lives import Lives
 from surfacehost_devkit.chaos.points import AT_START, HOST
 from surfacehost_devkit.chaos.script import heard, text_of, wanted
 from surfacehost_devkit.chaos.sides import Side
+from surfacehost_devkit.ports import free_port
 
 MOST_OPEN = 8
 """Messages of one conversation that wait for an answer at the most: the load is steady, not a flood."""
@@ -53,32 +55,43 @@ class Storm:
     @classmethod
     @asynccontextmanager
     async def over(
-        cls, folder: Path, sides: Sequence[Side], *, every_s: float = 1.5, settings: str = ""
+        cls,
+        folder: Path,
+        sides: Sequence[Side],
+        *,
+        every_s: float = 1.5,
+        settings: str = "",
+        first: Callable[[], None] | None = None,
     ) -> AsyncIterator["Storm"]:
         """A host with *sides* that has met everybody, and has ended; each conversation says something *every_s*."""
         async with AsyncExitStack() as stack:
             agent = await stack.enter_async_context(
                 ScriptedAgent({one.name: one.part_chars for one in sides}).serving()
             )
+            here = f"127.0.0.1:{free_port()}"  # the same in every life, for platforms that come to us
             text = f"""
                 [host]
                 locale = "en"
                 [web]
-                listen = "127.0.0.1:0"
+                listen = "{here}"
+                public_url = "http://{here}"
                 [agent]
                 embedded = false
                 url = "{agent.url}"
                 [defaults]
+                busy = "queue"
                 dm_policy = "open"
+                rate_per_minute = 0
+                loop_limit = 0
                 {settings}
             """ + "".join(side.table() for side in sides)
-            lives = await stack.enter_async_context(Lives.of(folder, text))
+            lives = stack.enter_context(Lives.of(folder, text, first))
             storm = cls(lives, agent, sides, every_s)
             await storm._meet()
             yield storm
 
     async def _meet(self) -> None:
-        await self._begin()
+        self._begin()
         await self.lives.ready()
         for side in self.sides:
             await side.meet()
@@ -88,7 +101,7 @@ class Storm:
         """Say *texts*, one after another, in a life that is left in peace; every step that was passed meanwhile."""
         conversation, trace = side.conversations[0], self.lives.folder / "trace.txt"
         said = self.said[side.name, conversation]
-        await self._begin(trace=str(trace))
+        self._begin(Doom(trace=trace))
         await self.lives.ready()
         start = len(_lines(trace))
         for text in texts:
@@ -112,22 +125,22 @@ class Storm:
 
     async def _die(self, death: Death) -> None:
         if death.point:
-            await self._begin(point=death.point, surface=death.surface, nth=death.nth)
+            self._begin(Doom(point=death.point, surface=death.surface, nth=death.nth))
             try:
                 status = await self.lives.ended()
             except TimeoutError:
                 self.missed.append(death)
                 status = await self.lives.end()
         else:
-            await self._begin()
+            self._begin()
             await asyncio.sleep(death.after_s)  # any moment is what it is about
             status = await self.lives.end()
         if status != -signal.SIGKILL:
             raise AssertionError(f"the host ended by itself, with {status}; see {self.lives.log}")
         self.deaths.append(death)
 
-    async def _begin(self, **doom: str | int) -> None:
-        await self.lives.begin(**doom)
+    def _begin(self, doom: Doom | None = None) -> None:
+        self.lives.begin(doom or Doom())
         self.agent.life = self.lives.count
 
     async def _talk(self, side: Side, conversation: str, over: asyncio.Event) -> None:
@@ -143,7 +156,7 @@ class Storm:
 
     async def calm(self) -> dict[str, Verdict]:
         """Let the host work off what is left, undisturbed; then judge."""
-        await self._begin()
+        self._begin()
         async with asyncio.timeout(1800):
             await self._wait_until_heard()
         await self.lives.end(by=signal.SIGTERM)

@@ -11,6 +11,9 @@ COLUMN = "telegram"
 TYPING_S = 5.0
 """How long an action is shown, unless a message comes first (Bot API, "sendChatAction")."""
 
+DRAFT_S = 30.0
+"""How long a draft is shown, unless the message comes first (Bot API, "sendMessageDraft")."""
+
 
 class OnTelegram:
     """Writes and taps in the simulated world, and sees what the bot does there."""
@@ -69,12 +72,13 @@ class OnTelegram:
         self._board.put(f"typing/{COLUMN}", {"until": self._typing_until()})
 
     def _typing_until(self) -> float:
-        """Until when "typing…" is shown; 0 when it is not."""
+        """Until when "typing…" is shown, as a draft without words yet is, too; 0 when it is not."""
         actions = self._api.world.actions(self._person.id, bot=self._bot)
         replies = len(self._api.world.replies(self._person.id, bot=self._bot))
         if replies > self._replies:  # what was shown before a message ends with it
             self._replies, self._actions = replies, len(actions)
-        return actions[-1].at + TYPING_S if len(actions) > self._actions else 0
+        until = actions[-1].at + TYPING_S if len(actions) > self._actions else 0
+        return max([until, *(draft.date + DRAFT_S for draft in self._api.world.drafts(self._person.id, bot=self._bot))])
 
     def _note(self, message: Message, identity: str) -> Note:
         keyboard = (message.content.markup or {}).get("inline_keyboard")

@@ -30,25 +30,31 @@ class OnWeb:
         self._address = address
         self._board = board
         self._cookie = ""
-        self._unsent: dict[str, str] = {}
+        self._unsent: dict[str, tuple[str, str]] = {}
+        """What is said, and the choice that it takes, by its id."""
         self._answering: set[str] = set()
         self._previews: dict[str, str] = {}
         self._socket: ClientConnection | None = None
         board.put(f"column/{COLUMN}", {"user": "a browser", "at": f"{address}{PATH}/", "rooms": []})
 
-    async def say(self, text: str, room: str = "") -> None:
-        """Say it now, or as soon as the host is there."""
+    async def say(self, text: str, room: str = "", *, choice: str = "") -> None:
+        """Say it now, or as soon as the host is there; with *choice*, take that of a prompt."""
         if room or not text.strip():
             raise Unsayable("There is nothing to say")
         identity = str(uuid4())
-        self._unsent[identity] = text
+        self._unsent[identity] = text, choice
         self._show(identity, {"who": "person", "text": text, "at": time.time(), "unsent": True})
         if self._socket is not None:
             with contextlib.suppress(WebSocketException):  # the connection is being lost: said again on the next one
                 await self._say(self._socket, identity)
 
     async def tap(self, message: str, data: str) -> None:
-        """There are no buttons on the page."""
+        """Press a button under a message."""
+        note = self._board.get(f"message/{COLUMN}/{message}")
+        for key in (key for row in note.get("buttons", ()) for key in row):
+            if key["callback_data"] == data:
+                await self.say(key["text"], choice=data)
+                return
         raise Unsayable(f"There is no button {data!r} under {message}")
 
     async def follow(self) -> None:
@@ -81,7 +87,9 @@ class OnWeb:
             return "; ".join(f"{name}={value}" for name, value in answer.cookies.items())
 
     async def _say(self, socket: ClientConnection, identity: str) -> None:
-        frame = {"type": "say", "id": identity, "chat": CHAT, "text": self._unsent[identity], "locale": "en"}
+        text, choice = self._unsent[identity]
+        frame = {"type": "say", "id": identity, "chat": CHAT, "text": text, "locale": "en"}
+        frame |= {"choice": choice} if choice else {}
         await socket.send(json.dumps(frame))
 
     async def _take(self, frame: dict[str, Any]) -> None:
@@ -107,8 +115,10 @@ class OnWeb:
         self._unsent.pop(line["id"], None)
         self._end_preview(line.get("to", ""))
         is_known = bool(self._board.get(f"message/{COLUMN}/{line['id']}"))
-        if not is_known or line["who"] == "person":
-            self._show(line["id"], {name: line.get(name) for name in ("who", "text", "html", "at")})
+        if not is_known or line["who"] == "person" or line["kind"] == "decided":
+            keys = [{"text": one["label"], "callback_data": one["id"]} for one in line.get("choices", ())]
+            note = {name: line.get(name) for name in ("who", "text", "html", "at")}
+            self._show(line["id"], note | {"buttons": [keys] if keys else []})
 
     def _start_from(self, live: dict[str, str]) -> None:
         """What is being answered now is only what the page says now: an earlier host may have died over the rest."""

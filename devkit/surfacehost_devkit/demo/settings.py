@@ -39,6 +39,7 @@ embedded = true
 
 [defaults]
 dm_policy = "open"
+rate_per_minute = 0
 
 [surfaces.matrix]
 enabled = true

@@ -58,8 +58,17 @@ def keep_secrets(folder: Path) -> Secrets:
     return made
 
 
-def write_config(folder: Path, *, server_name: str, port: int, url: str, tls: bool, rate_limits: RateLimits) -> Path:
-    """Write the configuration into the data folder and return its path."""
+def write_config(
+    folder: Path,
+    *,
+    server_name: str,
+    port: int,
+    url: str,
+    tls: bool,
+    rate_limits: RateLimits,
+    options: Mapping[str, object],
+) -> Path:
+    """Write the configuration into the data folder and return its path; *options* go over what is in it."""
     kept = keep_secrets(folder)
     # The format of Synapse's key file; written here, as letting Synapse make it takes a second start.
     (folder / "signing.key").write_text(f"ed25519 a_key {kept.signing_seed}\n")
@@ -71,6 +80,7 @@ def write_config(folder: Path, *, server_name: str, port: int, url: str, tls: bo
         "macaroon_secret_key": kept.macaroon,
         "form_secret": kept.form,
         **(_LIMITS_OFF if rate_limits == "off" else {}),
+        **options,
     }
     file = folder / "homeserver.yaml"
     file.touch(mode=0o600)

@@ -5,6 +5,7 @@ import contextlib
 import ssl
 import threading
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -39,11 +40,13 @@ class Homeserver:
         rate_limits: RateLimits = "off",
         server_name: str = "localhost",
         tls: bool = False,
+        options: Mapping[str, object] | None = None,
     ) -> None:
         """Prepare a server that keeps everything in ``data_dir``; ``synapse`` is what ``install()`` returns.
 
         ``port`` 0 takes a free one. With ``rate_limits="stock"`` the limits are those of a Synapse nobody
         configured. With ``tls`` the server has a certificate of its own authority, see ``ca_file``.
+        *options* are further ones of ``homeserver.yaml``.
         """
         self.data_dir = data_dir.absolute()
         self.port = port or free_port()
@@ -51,6 +54,7 @@ class Homeserver:
         self.server_name = server_name
         self._synapse = synapse
         self._rate_limits: RateLimits = rate_limits
+        self._options = dict(options or {})
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.ca_file = make_certificates(self.data_dir) if tls else None
         self._process: ChildProcess | None = None
@@ -175,6 +179,7 @@ class Homeserver:
             url=self.url,
             tls=self.ca_file is not None,
             rate_limits=self._rate_limits,
+            options=self._options,
         )
 
     def _check_it_answers(self) -> None:

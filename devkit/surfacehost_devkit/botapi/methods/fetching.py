@@ -10,6 +10,7 @@ from surfacehost_devkit.botapi.updates import DEFAULT_KINDS, Asked
 from surfacehost_devkit.botapi.webhook import Webhook, WebhookSettings
 
 _MOST_WAIT_S = 50
+_PORTS = {80, 88, 443, 8443}
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -26,7 +27,7 @@ async def get_updates(call: Call) -> list[Json]:
 
 
 async def set_webhook(call: Call) -> bool:
-    """`setWebhook`; plain HTTP is taken for loopback addresses only, where the real server asks for HTTPS."""
+    """`setWebhook`; plain HTTP and any port are taken for loopback addresses only."""
     url = call.params.text("url")
     if not url:
         return await delete_webhook(call)
@@ -36,8 +37,10 @@ async def set_webhook(call: Call) -> bool:
     if not re.fullmatch(r"[A-Za-z0-9_-]*", secret):
         raise bad_request("secret token contains unallowed characters")
     parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_near(parts.hostname)):
         raise bad_request("bad webhook: An HTTPS URL must be provided for webhook")
+    if not _is_near(parts.hostname) and (parts.port or 443) not in _PORTS:
+        raise bad_request("bad webhook: Webhook can be set up only on ports 80, 88, 443 or 8443")
     await _forget_webhook(call)
     queue = call.bot.queue
     queue.allow(call.params.decoded("allowed_updates"))
@@ -73,6 +76,11 @@ def get_webhook_info(call: Call) -> Json:
     if queue.allowed != DEFAULT_KINDS:
         info["allowed_updates"] = sorted(queue.allowed)
     return info
+
+
+def _is_near(host: str | None) -> bool:
+    """Whether what the server refuses unless it runs with --local is taken: HTTP, and any port."""
+    return host in _LOOPBACK
 
 
 async def _forget_webhook(call: Call) -> None:

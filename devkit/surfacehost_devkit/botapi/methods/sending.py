@@ -6,13 +6,11 @@ from surfacehost_devkit.botapi.entities import FormattedText, units
 from surfacehost_devkit.botapi.errors import ApiError, bad_request
 from surfacehost_devkit.botapi.keyboards import read_markup
 from surfacehost_devkit.botapi.methods.call import Call, Method
-from surfacehost_devkit.botapi.model import Chat, Content, Draft, Json, Message, StoredFile
+from surfacehost_devkit.botapi.model import Chat, Content, Draft, Json, Message
 from surfacehost_devkit.botapi.posts import post
 from surfacehost_devkit.botapi.state import ChatAction
 
 MOST_TEXT = 4096
-_MOST_CAPTION = 1024
-_MOST_UPLOAD = 50 * 1024 * 1024
 _ACTIONS = frozenset(
     {
         "cancel",
@@ -45,17 +43,7 @@ def send_message(call: Call) -> Json:
         markup=markup,
         link_preview=preview if isinstance(preview, dict) else None,
     )
-    return _send(call, content)
-
-
-def send_document(call: Call) -> Json:
-    """`sendDocument`: an upload or a file id; URLs are not fetched."""
-    stored = _document(call)
-    caption = call.formatted("caption", "caption_entities")
-    if units(caption.text) > _MOST_CAPTION:
-        raise bad_request("message caption is too long")
-    content = Content(text=caption.text, entities=caption.entities, markup=read_markup(call.params), document=stored)
-    return _send(call, content)
+    return send(call, content)
 
 
 def message_text(call: Call) -> FormattedText:
@@ -70,7 +58,8 @@ def message_text(call: Call) -> FormattedText:
     return text
 
 
-def _send(call: Call, content: Content) -> Json:
+def send(call: Call, content: Content) -> Json:
+    """Put a new message of the bot into the chat that the call names."""
     chat = call.chat()
     topic = topic_for(chat, call.bot, call.params)
     reply_to = _reply_to(call, chat)
@@ -97,24 +86,6 @@ def _reply_to(call: Call, chat: Chat) -> Message | None:
         raise
 
 
-def _document(call: Call) -> StoredFile:
-    named = call.params.text("document")
-    upload = call.params.files.get(named.removeprefix("attach://") if named else "document")
-    if upload is None:
-        if not named:
-            raise bad_request("there is no document in the request")
-        if named.startswith(("http://", "https://")):
-            raise bad_request("failed to get HTTP URL content")
-        if named not in call.state.files:
-            raise bad_request("wrong remote file identifier specified: Wrong string length")
-        return call.state.files[named]
-    if not upload.data:
-        raise bad_request("file must be non-empty")
-    if len(upload.data) > _MOST_UPLOAD:
-        raise ApiError(413, "Request Entity Too Large")
-    return call.state.store_file(upload.name, upload.content_type, upload.data)
-
-
 def send_chat_action(call: Call) -> bool:
     """`sendChatAction`."""
     action = call.params.text("action").lower()
@@ -136,7 +107,7 @@ def send_message_draft(call: Call) -> bool:
     if units(text.text) > MOST_TEXT:
         raise bad_request("message is too long")
     chat = call.chat()
-    if chat.kind != "private":
+    if chat.kind != "private" or not chat.takes_drafts:
         raise bad_request("TEXTDRAFT_PEER_INVALID")
     if draft_id == 0:
         raise bad_request("RANDOM_ID_INVALID")
@@ -144,14 +115,22 @@ def send_message_draft(call: Call) -> bool:
     thread_id = topic.thread_id if topic else None
     chat.drafts = [draft for draft in chat.drafts if draft.thread_id != thread_id]
     now = call.state.clock.wall()
-    chat.drafts.append(Draft(draft_id=draft_id, text=text.text, entities=text.entities, thread_id=thread_id, date=now))
+    chat.drafts.append(
+        Draft(
+            draft_id=draft_id,
+            text=text.text,
+            entities=text.entities,
+            thread_id=thread_id,
+            date=now,
+            can_stop=call.params.flag("can_stop"),
+        )
+    )
     call.state.bell.ring()
     return True
 
 
 METHODS: dict[str, Method] = {
     "sendMessage": send_message,
-    "sendDocument": send_document,
     "sendChatAction": send_chat_action,
     "sendMessageDraft": send_message_draft,
 }
