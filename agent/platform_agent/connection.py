@@ -33,13 +33,14 @@ class Connection:
 
     async def talk(self) -> None:
         """Serve the socket until it closes; the runs it began go on."""
+        unasked = asyncio.create_task(self._speak_unasked())
         try:
             async for frame in self._socket:
                 await self._take(frame)
         except ConnectionClosed:
             _log.debug("a client went away without closing")
         finally:
-            tasks = list(self._following.values())
+            tasks = [unasked, *self._following.values()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -51,12 +52,24 @@ class Connection:
                     self._follow(self._runner.begin(self._thread_id, turn))
                 case wire.Abort() as abort:
                     self._runner.abort(self._thread_id, abort.run_id)
+                case wire.Received() as received:
+                    self._runner.threads.open(self._thread_id).unasked.received(received.message_id)
                 case wire.Unknown() as unknown:
                     self._ignore(unknown)
         except wire.Malformed as problem:
             await self._send(events.failed("protocol", str(problem), run_id=problem.run_id))
         except AgentError as refusal:
             await self._send(events.failed(refusal.code, str(refusal), run_id=turn.run_id))
+
+    async def _speak_unasked(self) -> None:
+        """Say what nobody asked for, between the runs."""
+        try:
+            async for message_id, text in self._runner.threads.open(self._thread_id).unasked.follow():
+                async with self._turns:
+                    for event in events.message_of(message_id, text):
+                        await self._send(event)
+        except ConnectionClosed:
+            _log.debug("the client went away; what it did not confirm is kept")
 
     def _ignore(self, unknown: wire.Unknown) -> None:
         if unknown.type not in self._unknown and len(self._unknown) < 100:

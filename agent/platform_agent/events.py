@@ -36,7 +36,11 @@ def started(run_id: str) -> Event:
 
 def say(turn: Turn, pieces: str | Iterable[str], message: str = "answer") -> Iterator[Event]:
     """A whole message of the assistant, in the given pieces."""
-    message_id = f"{turn.run_id}-{message}"
+    yield from message_of(f"{turn.run_id}-{message}", pieces)
+
+
+def message_of(message_id: str, pieces: str | Iterable[str]) -> Iterator[Event]:
+    """A whole message of the assistant under this id."""
     yield begin_text(message_id)
     for piece in [pieces] if isinstance(pieces, str) else pieces:
         yield from add_text(message_id, piece)

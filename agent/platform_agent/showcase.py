@@ -193,6 +193,15 @@ async def slow(call: Call) -> AsyncIterator[Frame]:
         yield event
 
 
+async def later(call: Call) -> AsyncIterator[Frame]:
+    """A sentence now, and one that nobody asks for."""
+    seconds = call.number(0, 5, 3600)
+    message_id, text = f"{call.turn.run_id}-later", f"{seconds:g} s have passed."
+    asyncio.get_running_loop().call_later(seconds, call.thread.unasked.say, message_id, text)
+    for event in events.say(call.turn, f"I'll write again in {seconds:g} s."):
+        yield event
+
+
 async def cut(call: Call) -> AsyncIterator[Frame]:
     """An answer that the model's length limit ended."""
     for event in events.say(call.turn, "This answer ends in the middle of a"):
@@ -217,4 +226,5 @@ def commands() -> Iterator[tuple[str, Command]]:
     yield "think", Command(usage="/demo think", sentence="reasoning before the answer", run=think)
     yield "status", Command(usage="/demo status [n] [s]", sentence="n status lines, s seconds apart", run=status)
     yield "slow", Command(usage="/demo slow [s]", sentence="answers after s seconds", run=slow)
+    yield "later", Command(usage="/demo later [s]", sentence="writes again after s seconds, unasked", run=later)
     yield "cut", Command(usage="/demo cut", sentence="an answer cut off by a length limit", run=cut)

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from platform_agent.runs import Answers, Run
+from platform_agent.unasked import Unasked
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Thread:
     said: list[Said] = field(default_factory=list)
     answers: Answers = field(default_factory=Answers)
     running: Run | None = None
+    unasked: Unasked = field(default_factory=Unasked)
     notes: dict[str, Any] = field(default_factory=dict)
 
     def remember(self, *said: Said) -> None:

@@ -58,13 +58,20 @@ class Abort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """The client has this message, that nobody asked for, safe."""
+
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
     """A frame of a type that this version does not know: ignored, as the contract asks."""
 
     type: str
 
 
-def read(frame: str | bytes) -> Turn | Abort | Unknown:
+def read(frame: str | bytes) -> Turn | Abort | Received | Unknown:
     """Read one client frame; `Malformed` says what is wrong with it."""
     fields = _object(frame)
     match fields.get("type"):
@@ -74,6 +81,8 @@ def read(frame: str | bytes) -> Turn | Abort | Unknown:
             return Turn(run_id=f"run-{uuid.uuid4().hex}", text=_text(fields, "text", None))
         case "abort":
             return Abort(run_id=_run_id(fields) if "runId" in fields else None)
+        case "received":
+            return Received(message_id=_text(fields, "messageId", None))
         case str(other):
             return Unknown(type=other[:100])
         case _:

@@ -2,11 +2,13 @@
 
 ``said.jsonl`` holds one JSON object a line, ``{"id": …, "who": …, "text": …}``, and ``answers.jsonl`` gets one for each
 reply. The file is the platform: it keeps what was said, the position in it is the cursor, and the id of a reply makes a
-repeated send harmless.
+repeated send harmless. Files that people name (``"files": ["cat.png"]``) lie beside it, and so do those that they get.
 """
 
 import asyncio
 import json
+import mimetypes
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from starlette.types import ASGIApp
 
 from surfacehost import (
     CONTRACT,
+    Attachment,
     Capabilities,
     Event,
     Home,
@@ -24,6 +27,8 @@ from surfacehost import (
     Put,
     Reply,
     SurfaceSettings,
+    TooLarge,
+    Undeliverable,
     hookimpl,
 )
 
@@ -43,10 +48,11 @@ class Logbook:
 
     contract = CONTRACT
     Settings = LogbookSettings
-    capabilities = Capabilities(stale_after_s=30)
+    capabilities = Capabilities(stale_after_s=30, files=True)
 
     def __init__(self, home: Home, settings: LogbookSettings) -> None:
         self._name = home.name
+        self._folder = settings.folder
         self._said = settings.folder / "said.jsonl"
         self._answers = settings.folder / "answers.jsonl"
 
@@ -65,6 +71,13 @@ class Logbook:
     def mounts(self) -> Mapping[str, ASGIApp]:
         """Nothing: files need no web server."""
         return {}
+
+    async def fetch(self, attachment: Attachment, event: Event, into: Path, *, at_most: int) -> None:  # noqa: ARG002
+        """Copy a file that lies beside the book."""
+        try:
+            await asyncio.to_thread(self._copy, self._folder / attachment.source["file"], into, at_most)
+        except FileNotFoundError as error:
+            raise Undeliverable(f"{attachment.name} is gone") from error
 
     @hookimpl
     async def on_message(self, message: Message, client: PlatformClient) -> None:
@@ -91,7 +104,9 @@ class Logbook:
         said = json.loads(line)
         return Message(
             surface=self._name, id=said["id"], chat=said.get("chat", said["who"]), sender=said["who"],
-            direct=True, text=said["text"], locale=said.get("locale", ""),
+            direct=not said.get("group", False), addressed=said.get("addressed", True), text=said["text"],
+            locale=said.get("locale", ""), quote=said.get("quote", ""),
+            attachments=tuple(map(_attachment, said.get("files", []))),
         )  # fmt: skip
 
     def _write(self, reply: Reply) -> None:
@@ -101,5 +116,20 @@ class Logbook:
             if reply.id in ids:
                 return
         answer = {"id": reply.id, "to": reply.event.id, "kind": reply.kind, "text": reply.body}
+        if reply.file is not None:
+            shutil.copyfile(reply.file.path, self._folder / f"got {reply.file.name}")
+            answer["file"] = {"name": reply.file.name, "type": reply.file.mime_type, "size": reply.file.size}
         with self._answers.open("a") as file:
             file.write(json.dumps(answer, ensure_ascii=False) + "\n")
+
+    def _copy(self, source: Path, into: Path, at_most: int) -> None:
+        if source.stat().st_size > at_most:
+            raise TooLarge
+        shutil.copyfile(source, into)
+
+
+def _attachment(name: str) -> Attachment:
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return Attachment(
+        name=name, mime_type=kind, kind="image" if kind.startswith("image/") else "file", source={"file": name}
+    )
