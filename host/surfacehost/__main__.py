@@ -9,16 +9,26 @@ from typing import Any
 from surfacehost.commands.backup import Backup
 from surfacehost.commands.check import Check
 from surfacehost.commands.config import Config
+from surfacehost.commands.doctor import Doctor
 from surfacehost.commands.inbox import Inbox
+from surfacehost.commands.links import Links
+from surfacehost.commands.pair import Pair
+from surfacehost.commands.reset import Reset
 from surfacehost.commands.run import Run
+from surfacehost.commands.send import Send
 from surfacehost.commands.surfaces import Surfaces
 
 COMMANDS: dict[str, Any] = {
     "run": Run,
     "check": Check,
+    "doctor": Doctor,
     "config": Config,
     "surfaces": Surfaces,
     "inbox": Inbox,
+    "pair": Pair,
+    "links": Links,
+    "send": Send,
+    "reset": Reset,
     "backup": Backup,
 }
 ELSEWHERE = {"agent": "platform-agent", "demo": "surfacehost-devkit"}

@@ -1,23 +1,22 @@
-"""What is said to one message: by the host itself for its own commands, by the agent for everything else."""
+"""What the agent says to one message."""
 
 import hashlib
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
+from surfacehost import approvals
 from surfacehost.agent import wire
 from surfacehost.agent.client import AgentSessionClient
 from surfacehost.commands_in_chat import command_of
 from surfacehost.errors import Kind, PlatformError
 from surfacehost.events import Message, ReplyKind
+from surfacehost.previews import Growth
 from surfacehost.store.inbox import Entry
+from surfacehost.store.prompts import Prompt
 from surfacehost.texts import language_of, say
 from surfacehost.threads import decode, encode
-
-YES = frozenset({"yes", "y", "ok", "approve", "/approve", "!approve", "да", "ок", "✅", "👍"})
-NO = frozenset({"no", "n", "deny", "/deny", "!deny", "нет", "❌", "👎"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +26,9 @@ class Said:
     text: str = ""
     kind: ReplyKind = "answer"
     generation: int | None = None
-    interrupts: Sequence[Mapping[str, Any]] | None = None
+    prompt: Prompt | None = None
+    """What is asked at its end."""
+    files: Sequence[wire.File] = ()
 
 
 class Conversation:
@@ -41,57 +42,61 @@ class Conversation:
         """The language to speak to the person of *message*."""
         return language_of(message.locale, self._locale)
 
-    async def reply_to(
-        self, entry: Entry, message: Message, asked: Callable[[], None], interval_s: float
-    ) -> AsyncGenerator[str | Said, None]:
-        """The answer so far, every *interval_s* at most, and at last what is said. Raises PlatformError.
+    async def ask(
+        self, entry: Entry, message: Message, parts: Mapping[str, Sequence[wire.Part]], growth: Growth
+    ) -> Said:
+        """What the agent says to *message*, and to what came with it, *parts* by the message; *growth* has it so far.
 
-        *asked* is called when the agent is about to be asked.
+        Raises PlatformError and NotReady.
         """
-        command = command_of(message)
-        if command is not None:
-            yield await self._obey(command, entry, message)
-            return
-        asked()
-        thread_id = thread_of(entry)
         draft = _Draft(self.language(message))
-        shown, shown_at = "", 0.0
-        async with aclosing(self._agent.run(thread_id, _turn(entry, message))) as events:
+        async with aclosing(self._agent.run(thread_of(entry), _turn(entry, message, parts))) as events:
             async for event in events:
                 draft.take(event)
-                if draft.text != shown and time.monotonic() - shown_at >= interval_s:
-                    shown, shown_at = draft.text, time.monotonic()
-                    yield shown
-        yield draft.said()
+                growth.begin()
+                if isinstance(event, wire.Activity):
+                    growth.work(event.label, is_tool=event.is_tool)
+                elif draft.text != growth.text:
+                    growth.grow(draft.text)
+        said, interrupts = draft.said()
+        if not interrupts:
+            return said
+        person = message.sender or (entry.prompt.person if entry.prompt else "")
+        prompt = approvals.prompt_of(interrupts, message, person, self.language(message), now=time.time())
+        return replace(said, prompt=prompt)
 
-    def stranger(self, message: Message) -> Said:
-        """What someone reads who may not talk."""
-        return Said(text=say(self.language(message), "stranger", id=message.sender), kind="notice")
+    async def abort(self, entry: Entry) -> None:
+        """Stop the run of *entry*, which then ends as ``cancelled``."""
+        await self._agent.abort(thread_of(entry))
 
-    async def _obey(self, command: str, entry: Entry, message: Message) -> Said:
-        """Do what the host itself is told, and say so."""
-        language = self.language(message)
-        match command:
-            case "new":
-                return Said(text=say(language, "new"), kind="notice", generation=entry.generation + 1, interrupts=())
-            case "stop":
-                was_running = await self._agent.abort(thread_of(entry))
-                return Said(text="" if was_running else say(language, "nothing_to_stop"), kind="notice")
-            case "status":
-                await self._agent.probe()
-                agent = say(language, "status_down" if self._agent.trouble else "status_up")
-                return Said(text=say(language, "status", agent=agent, thread=thread_of(entry)), kind="notice")
-            case "start":  # what Telegram's clients send when a person opens the chat
-                return Said(text=say(language, "greeting"), kind="notice")
-            case "whoami":
-                return Said(text=say(language, "whoami", id=message.sender), kind="notice")
-            case _:
-                return Said(text=say(language, "help").strip(), kind="notice")
+    def judged(self, entry: Entry, message: Message, owners: Collection[str]) -> Prompt | approvals.Refusal | None:
+        """What *message* does to the question that stands in its thread; see ``approvals``."""
+        if command_of(message) not in (None, "new"):
+            return None
+        return approvals.judged(entry.prompt, message, entry.id, owners, self.language(message))
+
+    def status(self, message: Message, doing: str) -> str:
+        """The line that is shown while there is no word of the answer yet."""
+        line = say(self.language(message), "working")
+        return f"{line} · {doing}" if doing else line
 
 
 def thread_of(entry: Entry) -> str:
-    """The agent's name for the conversation of *entry*: its key in the present generation."""
-    return encode(replace(decode(encode(entry.event.key)), generation=entry.generation))
+    """The agent's name for the conversation of *entry*: its lane, or the one that it shares, in its generation.
+
+    Not the key of the event: the chat may have another id by now than when the conversation began.
+    """
+    return encode(replace(decode(entry.home), generation=entry.generation))
+
+
+def spoken(entry: Entry, message: Message) -> list[Message]:
+    """*message*, that of *entry*, among everything that is asked with it, oldest first."""
+    return [*entry.before, message, *(one.event for one in entry.along if isinstance(one.event, Message))]
+
+
+def taken_prompt(entry: Entry) -> Prompt | None:
+    """The question of the agent's that *entry* decides, if it does."""
+    return entry.prompt if entry.prompt and entry.prompt.taken_by == entry.id else None
 
 
 def sentence(error: PlatformError, language: str) -> str:
@@ -103,27 +108,27 @@ def sentence(error: PlatformError, language: str) -> str:
     return f"{error.partial}\n\n{text}" if error.partial.strip() else text
 
 
-def _turn(entry: Entry, message: Message) -> wire.Turn:
-    """What the agent is asked; an open approval is answered, or withdrawn by talking of something else."""
-    decision = _decision(message.text) if entry.interrupts else None
-    payload: Mapping[str, Any] = (
-        {"status": "cancelled"} if decision is None else {"status": "resolved", "payload": {"approved": decision}}
-    )
+def _turn(entry: Entry, message: Message, parts: Mapping[str, Sequence[wire.Part]]) -> wire.Turn:
+    """What the agent is asked; a question of its own is answered, or withdrawn by talking of something else."""
+    prompt = taken_prompt(entry)
     run = f"{message.surface}\n{message.id}\n{entry.generation}" + (f"\n{entry.retried}" if entry.retried else "")
+    run += f"\nrevised {entry.revised}" if entry.revised else ""
     return wire.Turn(
         run_id=hashlib.sha256(run.encode()).hexdigest()[:32],
-        text=message.text if decision is None else "",
-        event_id=message.id,
-        sender=message.sender,
-        sender_name=message.sender_name,
-        context={"surface": message.surface} | ({"locale": message.locale} if message.locale else {}),
-        resume=[{"interruptId": interrupt["id"], **payload} for interrupt in entry.interrupts],
+        messages=() if prompt and approvals.answers(prompt, message) else [*_turned(entry, message, parts)],
+        context={"surface": message.surface}
+        | ({"person": entry.account} if entry.account else {})
+        | ({"locale": message.locale} if message.locale else {})
+        | ({"quote": message.quote} if message.quote else {}),
+        resume=prompt.resume if prompt else (),
     )
 
 
-def _decision(text: str) -> bool | None:
-    word = text.strip().rstrip(".!").casefold()
-    return True if word in YES else False if word in NO else None
+def _turned(entry: Entry, message: Message, parts: Mapping[str, Sequence[wire.Part]]) -> Iterator[wire.Spoken]:
+    for one in spoken(entry, message):
+        yield wire.Spoken(
+            id=one.id, sender=one.sender, sender_name=one.sender_name, text=one.text, parts=parts.get(one.id, ())
+        )
 
 
 class _Draft:
@@ -132,7 +137,7 @@ class _Draft:
     def __init__(self, language: str) -> None:
         self.text = ""
         self._language = language
-        self._endings: list[str] = []
+        self._files: list[wire.File] = []
         self._end = wire.Finished()
 
     def take(self, event: wire.AgentEvent) -> None:
@@ -142,25 +147,20 @@ class _Draft:
                 self.text += delta
             case wire.WholeText(text):
                 self.text = text
-            case wire.File(name, _, url):
-                is_link = url.startswith(("https://", "http://"))
-                self._endings.append(say(self._language, "file" if is_link else "file_inline", name=name, url=url))
+            case wire.File():
+                self._files.append(event)
             case wire.Finished():
                 self._end = event
             case _:
                 pass
 
-    def said(self) -> Said:
-        """The whole of it. Raises PlatformError where there is nothing to say."""
+    def said(self) -> tuple[Said, Sequence[wire.Interrupt]]:
+        """The whole of it, and what the agent asks at its end. Raises PlatformError where there is nothing to say."""
         if self._end.cancelled:
             raise PlatformError(Kind.CANCELLED, "stopped", partial=self.text)
         if self._end.interrupts:
-            questions = "\n".join(interrupt.question for interrupt in self._end.interrupts)
-            prompt = say(self._language, "approval", question=questions)
-            text = f"{self.text}\n\n{prompt}" if self.text.strip() else prompt
-            return Said(text=text, kind="prompt", interrupts=[asdict(one) for one in self._end.interrupts])
-        if not self.text.strip() and not self._endings:
+            return Said(text=self.text, files=self._files), self._end.interrupts
+        if not self.text.strip() and not self._files:
             raise PlatformError(Kind.EMPTY, "the run ended without a word")
-        if self._end.is_cut:
-            self._endings.append(say(self._language, "cut"))
-        return Said(text="\n\n".join([self.text, *self._endings]), interrupts=())
+        text = "\n\n".join([self.text, say(self._language, "cut")]) if self._end.is_cut else self.text
+        return Said(text=text, files=self._files), ()

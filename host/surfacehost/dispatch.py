@@ -9,10 +9,13 @@ from typing import TypeVar
 
 from surfacehost.backoff import delay, pause
 from surfacehost.client import RealPlatformClient
+from surfacehost.courtesies import Courtesies
 from surfacehost.errors import NotReady, PlatformError, Refused, Uncertain, Undeliverable
+from surfacehost.events import Event
 from surfacehost.health import SurfaceHealth
 from surfacehost.plugins import Plugins
 from surfacehost.store import inbox
+from surfacehost.store.gather import Gathering
 from surfacehost.store.sqlite import SqliteDatabase
 from surfacehost.store.transaction import Fenced, StoreFailed
 from surfacehost.ways import Step, Ways
@@ -46,7 +49,7 @@ class Patience:
 class Dispatch:
     """Works off the events of one surface instance. One each, so that no surface takes another's places."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part of the host
         self,
         database: SqliteDatabase,
         plugins: Plugins,
@@ -56,6 +59,8 @@ class Dispatch:
         ways: Ways,
         places: int,
         patience: Patience,
+        gathering: Gathering,
+        courtesies: Courtesies,
     ) -> None:
         self._database = database
         self._plugins = plugins
@@ -64,6 +69,8 @@ class Dispatch:
         self._ways = ways
         self._places = places
         self._patience = patience
+        self._gathering = gathering
+        self.courtesies = courtesies
         self._bell = asyncio.Event()
         self._lanes: set[asyncio.Task[None]] = set()
         self._misses: dict[str, int] = {}
@@ -119,8 +126,9 @@ class Dispatch:
         """Claim what there is room for. Commands find room always: one of them may be what makes it."""
         room = self._places - len(self._lanes)
         return await self._database.tx(
-            inbox.take, self._health.name, room if room > 0 else FAST_PLACES, now=time.time(), is_fast_only=room <= 0
-        )
+            inbox.take, self._health.name, room if room > 0 else FAST_PLACES, now=time.time(), is_fast_only=room <= 0,
+            gathering=self._gathering,
+        )  # fmt: skip
 
     async def _until_next(self) -> float:
         """Seconds until the next thread may be taken."""
@@ -151,9 +159,12 @@ class Dispatch:
 
     async def _one(self, entry: inbox.Entry) -> inbox.Entry | None:
         """Deliver *entry* and settle it; the next of its thread."""
-        self._ways.mark(entry.event, Step.TAKEN)
+        for event in _events(entry):
+            self._ways.mark(event, Step.TAKEN)
         self._patient.discard(entry.lane)
+        self.courtesies.begun(entry)
         try:
+            await self._plugins.overhear([one.event for one in entry.along], self._client)
             async with self._client.visiting(entry) as visit:
                 error = await self._plugins.deliver(entry.event, self._client)
                 outcome = inbox.Settled() if error is None else await self._judge(entry, error)
@@ -165,17 +176,21 @@ class Dispatch:
             outcome = self._again(entry, error)
 
         async def write_down() -> inbox.Entry | None:
-            return await self._database.tx(inbox.settle, entry, outcome, now=time.time())
+            return await self._database.tx(inbox.settle, entry, outcome, now=time.time(), gathering=self._gathering)
 
         following = await self._insist(write_down)
         if isinstance(outcome, inbox.Settled):
             self._settled(entry, visit.entry.ends if outcome.state == inbox.DONE else outcome.state)
+            self.courtesies.ended(entry, has_failed=visit.has_failed or outcome.error is not None)
+        else:
+            self.courtesies.put_off(entry)
         return following
 
     def _settled(self, entry: inbox.Entry, state: str) -> None:
         self._misses.pop(entry.lane, None)
         self._sent_at_miss.pop(entry.lane, None)
-        self._ways.mark(entry.event, Step.SETTLED)
+        for event in _events(entry):
+            self._ways.mark(event, Step.SETTLED)
         if state == inbox.PARKED:
             self._health.parkings += 1
             log.error("%s of %s is parked: see surfacehost inbox show %d", entry.event.id, entry.event.key, entry.id)
@@ -258,3 +273,8 @@ class Dispatch:
             except StoreFailed as error:
                 log.error("%s: %s", self._health.name, error)  # noqa: TRY400 - once a second, the cause is in the text
                 await asyncio.sleep(error.retry_after or STORE_PAUSE_S)
+
+
+def _events(entry: inbox.Entry) -> list[Event]:
+    """The event of *entry*, and those that go along with it."""
+    return [entry.event, *(one.event for one in entry.along)]

@@ -1,12 +1,33 @@
-"""The reference agent inside this process: the host talks to it as to any other, over a WebSocket."""
+"""Where the agent is. The reference agent inside this process is talked to as any other, over a WebSocket."""
 
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from platform_agent import AgentServer, Backend, OfflineBackend
+from surfacehost.agent.sockets import AgentAddress
 from surfacehost.errors import SurfacehostError
-from surfacehost.settings import Reference
+from surfacehost.settings import Reference, Settings
+from surfacehost.surface import trust
+
+
+async def agent_address(settings: Settings, stack: AsyncExitStack) -> AgentAddress:
+    """Where the agent is; the embedded one is started first."""
+    wanted = settings.agent
+    url, token = wanted.url, wanted.token.get_secret_value() if wanted.token else None
+    if wanted.embedded:
+        url, token = await stack.enter_async_context(embedded_agent(wanted.reference))
+    patience = {
+        name: getattr(wanted, name)
+        for name in (
+            "connect_timeout_s", "first_event_timeout_s", "silence_timeout_s", "run_timeout_s", "idle_close_s",
+            "max_connections", "dialect",
+        )
+    }  # fmt: skip
+    tls = (
+        trust(settings.folder / wanted.tls_ca_file if wanted.tls_ca_file else None) if url.startswith("wss:") else None
+    )
+    return AgentAddress(url=url, token=token, tls=tls, **patience)
 
 
 @asynccontextmanager

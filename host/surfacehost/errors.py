@@ -4,6 +4,7 @@
 - Uncertain     the same, but what was being sent may have arrived
 - Refused       the surface stays down until a person acts
 - Undeliverable give this event up, go on with the next
+- TooLarge      a file is left out, and the person told
 - PlatformError the agent's side failed: the person gets a sentence, the operator the cause
 - SettingsError the process does not start: every problem at once
 
@@ -45,6 +46,10 @@ class Refused(SurfacehostError):
 
 class Undeliverable(SurfacehostError):
     """This chat does not take what we send, and trying again will not help."""
+
+
+class TooLarge(SurfacehostError):
+    """It is larger than allowed."""
 
 
 class SettingsError(SurfacehostError):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from surfacehost.jsontext import dump
@@ -25,6 +26,8 @@ class Event:
     """Whether only this person and the bot are in the chat, by the platform's own mark."""
     topic: str = ""
     """Native id of the thread or topic inside the chat, empty for the chat itself."""
+    aliases: tuple[str, ...] = ()
+    """Other names that the settings may give the chat, a Matrix room's alias say, as the surface has looked them up."""
     sender_name: str = ""
     """What the person is called; for greeting, never for deciding."""
     locale: str = ""
@@ -42,13 +45,60 @@ class Event:
         return ThreadKey(self.surface, self.sender if self.direct else "", self.chat, self.topic)
 
 
+MediaKind = Literal["image", "audio", "voice", "video", "sticker", "file"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that came with a message. It stays where it is until the host asks the surface to fetch it."""
+
+    name: str
+    """A file name to show; never a path."""
+    mime_type: str = "application/octet-stream"
+    size: int = 0
+    """In bytes, as the platform says; 0: it doesn't."""
+    kind: MediaKind = "file"
+    source: Mapping[str, Any] = field(default_factory=dict)
+    """Whatever the surface needs to fetch it; JSON, kept with the event."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message(Event):
-    """Someone wrote."""
+    """Someone wrote, or took one of the choices of a prompt.
+
+    Where ``sender`` is empty it is the host's own occasion to say something in the chat: there is nobody to quote and
+    ``native`` is empty, ``chat`` and ``topic`` are where what ``answer`` yields goes.
+    """
 
     text: str
+    to: str = ""
+    """Where ``sender`` is empty: native id of the person whose chat it is; empty in a group."""
     addressed: bool = True
     """Whether it is meant for the bot: a direct chat, a mention, a reply to it, a command."""
+    attachments: tuple[Attachment, ...] = ()
+    quote: str = ""
+    """What the message is a reply to, as plain text."""
+    choice: str = ""
+    """The ``id`` of the ``Choice`` that the person took by a button or a reaction; ``text`` is then empty."""
+    bundle: str = ""
+    """What the platform shows as one, an album say, has the same bundle; empty: it stands alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit(Event):
+    """Someone changed a message of theirs. It never reaches a hook: the host does what is to be done."""
+
+    of: str
+    """``id`` of the message, as it was put."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redaction(Event):
+    """Someone took a message of theirs back. It never reaches a hook either."""
+
+    of: str
+    """``id`` of the message, as it was put."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +108,42 @@ class Invite(Event):
     chat_name: str = ""
 
 
-ReplyKind = Literal["preview", "answer", "notice", "prompt"]
+ReplyKind = Literal["preview", "answer", "notice", "prompt", "decided", "file"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One of the things that can be said to a prompt."""
+
+    id: str
+    """At most ten characters of ``[A-Za-z0-9_-]``, known to the host alone: what a button carries."""
+    label: str
+    """What stands on a button, in the person's language."""
+    mark: str = ""
+    """The emoji that stands for it where choices are reactions: ``✅``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file for the chat, on the host's own disk."""
+
+    path: Path
+    name: str
+    mime_type: str
+    size: int
+    """In bytes."""
+    url: str = field(default="", repr=False)
+    """Where people can fetch it for a while, if the host has a public address: for what is too large to be shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """One thing to show in the chat of *event*.
 
-    A ``preview`` is the answer so far: it may be skipped, and what follows under the same id replaces it. Everything
-    else is final: it is stored before the surface sees it, and counts as sent when the surface asks for the next one.
+    A ``preview`` is the answer so far: it may be skipped, and what follows under the same id, or with the note that was
+    made with it, replaces it. Everything else is final: it is stored before the surface sees it, and counts as sent
+    when the surface asks for the next one. A ``prompt`` may have choices; ``decided`` replaces a prompt, whose note it
+    has; a ``file`` has a file.
     """
 
     id: str
@@ -78,10 +155,15 @@ class Reply:
     repeated: bool = False
     """Whether an earlier attempt to send it ended without an answer, so that it may already be there."""
     note: Any = None
-    """What the surface noted about that attempt (``PlatformClient.note``); none: it had not got as far as that."""
+    """What the surface noted last (``PlatformClient.note``) with this reply, the preview that it replaces or, for
+    ``decided``, the prompt; none: nothing, so an earlier attempt had not got as far as a call."""
+    choices: tuple[Choice, ...] = ()
+    """What can be said to a ``prompt``, for surfaces whose capabilities say that they show ``choices``."""
+    file: File | None = None
+    """What a ``file`` is; ``body`` is then the caption, composed, or none."""
 
 
-KINDS: Mapping[str, type[Event]] = {"Message": Message, "Invite": Invite}
+KINDS: Mapping[str, type[Event]] = {"Message": Message, "Invite": Invite, "Edit": Edit, "Redaction": Redaction}
 """What can happen, by the name it is stored under."""
 
 
@@ -96,6 +178,11 @@ def load_event(text: str) -> Event:
     """The event that ``dump_event`` wrote. Raises ValueError for anything else."""
     try:
         fields = json.loads(text)
+        fields["aliases"] = tuple(fields.get("aliases", ()))
+        if attachments := fields.get("attachments"):
+            fields["attachments"] = tuple(Attachment(**one) for one in attachments)
+        elif "attachments" in fields:
+            fields["attachments"] = ()
         return KINDS[fields.pop("kind")](**fields)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"no event: {error}") from error

@@ -1,16 +1,19 @@
-"""Forgets what is done with, beside the messages and never in their way."""
+"""What is done beside the messages: what is old is forgotten, and what was asked too long ago is withdrawn."""
 
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 
-from surfacehost.store import retention
+from surfacehost.media import Shelf
+from surfacehost.store import occasions, retention
 from surfacehost.store.sqlite import SqliteDatabase
 from surfacehost.store.transaction import StoreFailed
 
 DAY_S = 86_400.0
 EVERY_S = 3600.0
 """How often the host looks for what is old."""
+EXPIRED_LOOK_S = 1.0
 SHARE = 0.2
 """Of the writer's time that this takes at most, while there is much to forget."""
 
@@ -28,6 +31,18 @@ async def forget_for_ever(database: SqliteDatabase, keep_days: int) -> None:
         await asyncio.sleep(EVERY_S)
 
 
+async def expire_for_ever(database: SqliteDatabase, wake: Callable[[], None]) -> None:
+    """Every second look whether the time of a question has passed; *wake* is called when it has."""
+    while True:
+        try:
+            if await database.tx(occasions.is_due, now=time.time()):
+                await database.tx(occasions.expire, now=time.time())
+                wake()
+        except StoreFailed as error:
+            log.warning("no question can expire now: %s", error)
+        await asyncio.sleep(EXPIRED_LOOK_S)
+
+
 async def forget_old(database: SqliteDatabase, keep_days: int) -> int:
     """Forget everything that is old, a little at a time; how many events it were."""
     forgotten, before = 0, time.time() - keep_days * DAY_S
@@ -38,3 +53,11 @@ async def forget_old(database: SqliteDatabase, keep_days: int) -> int:
         if count < retention.BATCH:
             return forgotten
         await asyncio.sleep((time.monotonic() - began) * (1 / SHARE - 1))
+
+
+async def clear_for_ever(shelf: Shelf, keep_days: int) -> None:
+    """Now and every hour remove files that are older than *keep_days* days; 0: none."""
+    while keep_days:
+        if count := await asyncio.to_thread(shelf.clear, time.time() - keep_days * DAY_S):
+            log.info("%d files that came %d days ago are removed", count, keep_days)
+        await asyncio.sleep(EVERY_S)

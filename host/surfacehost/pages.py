@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,9 +42,13 @@ class Readiness:
 
 
 def application(
-    readiness: Callable[[], Awaitable[Readiness]], report: Report, metrics: Metrics, mounts: Mapping[str, ASGIApp]
+    readiness: Callable[[], Awaitable[Readiness]],
+    report: Report,
+    metrics: Metrics,
+    mounts: Mapping[str, ASGIApp],
+    more: Sequence[BaseRoute] = (),
 ) -> ASGIApp:
-    """The pages. *metrics*: what an Accept header asks for, and its type; *mounts*: path to what a surface serves."""
+    """The pages, and *more*. *metrics*: what an Accept header asks for, and its type; *mounts*: what surfaces serve."""
 
     async def alive(_: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -61,7 +65,8 @@ def application(
         return Response(content, media_type=media_type)
 
     async def front(_: Request) -> Response:
-        return RedirectResponse(next(iter(mounts), "/status.json"))
+        for_people = (path for path in mounts if not path.startswith("/webhook/"))
+        return RedirectResponse(next(for_people, "/status.json"))
 
     routes: list[BaseRoute] = [
         Route("/", front),
@@ -69,6 +74,7 @@ def application(
         Route("/readyz", ready),
         Route("/status.json", status),
         Route("/metrics", figures),
+        *more,
         *(Mount(path, app) for path, app in mounts.items()),
     ]
     return Starlette(routes=routes)

@@ -6,61 +6,51 @@ for every enabled table ``[surfaces.<name>]``, runs ``listen``, and calls the ho
 
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
-import pydantic
 from starlette.types import ASGIApp
 
-from surfacehost.events import Event, Message, Reply
+from surfacehost.behaviour import SurfaceSettings
+from surfacehost.events import Attachment, Event, Message, Reply
 
 CONTRACT = 1
 """Major version of the plugin contract. The host refuses a plugin that was written for another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """When previews are due. The newest is shown, those it overtook are not; a surface may skip more of them."""
+
+    quiet_s: float = 0.7
+    """Nothing is shown sooner after the agent was asked: most short answers are whole by then and need no preview."""
+    first_chars: int = 1
+    """The first preview comes at this many characters …"""
+    first_s: float = 0.0
+    """… or this many seconds after the first of them, whichever is sooner."""
+    intervals_s: tuple[float, ...] = (0.05,)
+    """Seconds between one preview and the next; the last figure goes on."""
+    least_chars: int = 1
+    """A preview that is not longer by this many characters than the one before it is not due yet."""
+    most: int | None = None
+    """How many previews of one answer; none: no limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """What a surface can show; the host never hands it anything else."""
 
-    previews: bool = False
-    """Whether it shows an answer while it grows. Without it ``answer`` yields finals only."""
-    preview_interval_s: float = 0.05
-    """Seconds between two previews at the least."""
+    previews: Pace | None = None
+    """How it shows an answer while it grows. None: ``answer`` yields finals only."""
+    previews_in_groups: Pace | None = None
+    """The same in groups; none: as in direct chats."""
+    choices: bool = False
+    """Whether a prompt's choices can be taken by a button or a reaction; words always can."""
+    files: bool = False
+    """Whether ``answer`` may yield files; else they are links."""
     stale_after_s: float | None = None
     """Seconds without a sign of life (any call of ``put``) after which the surface counts as deaf; none: never."""
-
-
-class Behaviour(pydantic.BaseModel):
-    """How a surface behaves towards people: ``[defaults]``, which each surface's own table may override."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
-
-    dm_policy: Literal["allowlist", "open", "disabled"] = "allowlist"
-    """Who may write to the bot directly."""
-    group_policy: Literal["allowlist", "open", "disabled"] = "allowlist"
-    """In which groups it answers: those in ``allow``, everywhere, nowhere."""
-    require_mention: bool = True
-    """Whether it answers in groups only when addressed."""
-    allow: tuple[str, ...] = ()
-    """Native ids of people and groups that may talk to it; ``*`` is everyone."""
-    owners: tuple[str, ...] = ()
-    """Native ids of people who may always talk to it."""
-
-    @pydantic.field_validator("allow", "owners", mode="before")
-    @classmethod
-    def _ids_as_text(cls, value: object) -> object:
-        """Telegram's ids are numbers; written as such they mean the same."""
-        return [str(item) if isinstance(item, int) else item for item in value] if isinstance(value, list) else value
-
-
-class SurfaceSettings(Behaviour):
-    """The part of ``[surfaces.<name>]`` that every surface has; a plugin's own model inherits from it."""
-
-    enabled: bool = True
-    """False: the plugin is not even imported."""
-    plugin: str = ""
-    """Which plugin serves this table; empty: the one of the table's name."""
 
 
 class Memory(Protocol):
@@ -83,8 +73,19 @@ class Put(Protocol):
     def cursor(self) -> str | None:
         """The position that was stored last: where to go on after a restart; none at the very first start."""
 
-    async def __call__(self, *events: Event, cursor: str | None = None, notes: Mapping[str, Any] | None = None) -> None:
+    async def __call__(
+        self,
+        *events: Event,
+        cursor: str | None = None,
+        notes: Mapping[str, Any] | None = None,
+        moved: Mapping[str, str] | None = None,
+        unread: Mapping[str, str] | None = None,
+    ) -> None:
         """Store *events*, the platform's *cursor* behind them and the surface's *notes* in one transaction.
+
+        *moved*: chats that got another id, old to new. Their conversations go on in the new chat, and what the settings
+        say of the old id holds for it. *unread*: what the surface could not make sense of, by the id that an event
+        would have: it is parked, for the operator to see, and nothing waits for it.
 
         Only when this returns may the platform be told to forget the events. Events known by their id are ignored.
         Called without arguments it is a sign of life: the platform answered, there was nothing new. Raises NotReady
@@ -107,6 +108,8 @@ class Home:
     """When the host last went on with an older copy of its data, in seconds since the epoch; 0: never.
 
     What the surface keeps there may be behind its platform. Replies that may have been sent since are ``repeated``."""
+    commands: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What the host understands, for platforms that show it: language to command to what it does."""
 
 
 class PlatformClient(Protocol):
@@ -125,15 +128,82 @@ class PlatformClient(Protocol):
     def greet(self, event: Event) -> AsyncIterator[Reply]:
         """A first word in a chat the bot has just come into, with the guarantees of ``answer``."""
 
+    def say(self, event: Event, words: Mapping[str, str]) -> AsyncIterator[Reply]:
+        """What the surface itself answers to *event*, with the guarantees of ``answer``.
+
+        *words*: language to Markdown, ``en`` among them; the person reads their own.
+        """
+
     async def note(self, reply: Reply, value: Any) -> None:  # noqa: ANN401 - JSON
-        """Keep *value* with a final *reply* that is about to be sent: ``reply.note`` when it comes again.
+        """Keep *value* with *reply*: it is ``reply.note`` when that comes again.
 
         For platforms that can't tell a repeated send from a new one: what is noted last before the call is what there
-        is to go by after a crash. Raises NotReady when it could not be stored; then don't send.
+        is to go by after a crash. What is noted with a preview comes back with the final that replaces it, also after a
+        crash, and what is noted with a prompt comes back with what it came to. Raises NotReady when it could not be
+        stored; then don't send.
         """
 
     def admits(self, event: Event) -> bool:
         """Whether the settings let the person of *event* talk to the bot there."""
+
+
+@runtime_checkable
+class Fetches(Protocol):
+    """A surface that can fetch what came with a message."""
+
+    async def fetch(self, attachment: Attachment, event: Event, into: Path, *, at_most: int) -> None:
+        """Write *attachment* of *event* to the file *into*, piece by piece, never whole in memory.
+
+        Raises TooLarge as soon as it is more than *at_most* bytes, NotReady when it may work later, and Undeliverable
+        when it is gone.
+        """
+
+
+@runtime_checkable
+class Reacts(Protocol):
+    """A surface that can put a mark on a person's message."""
+
+    async def react(self, event: Event, mark: str | None) -> None:
+        """Put the emoji *mark* on the message *event*, in place of one put there before; None takes it away.
+
+        It is a courtesy: what it raises is logged and no more.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that an examination found, for the operator."""
+
+    level: Literal["ok", "warn", "bad"]
+    """Fine; works but should not stay so; does not work."""
+    what: str
+    """One line. It never holds a secret."""
+    remedy: str = ""
+    """What to do about it, one line; empty where there is nothing to do."""
+
+
+@runtime_checkable
+class Examines(Protocol):
+    """A surface that can look at itself, for ``surfacehost doctor``."""
+
+    async def examine(self) -> Sequence[Finding]:
+        """Ask the platform how this account is doing; the instance was made for that alone and never listens.
+
+        A host may be running with the same account and the same ``data_dir``, so nothing is read that only one may
+        read, no event is taken, and ``Home.memory`` is not to be written to. Whatever goes wrong is a finding.
+        """
+
+
+@runtime_checkable
+class Forgets(Protocol):
+    """A surface that makes something for people, and can make it anew, for ``surfacehost reset``."""
+
+    async def forget(self, person: str, *, plan: bool) -> Sequence[str]:
+        """Forget what was made for *person*, so that they are met anew. What is forgotten, a line each; none: nothing.
+
+        With *plan* it is only told. All that is touched is ``Home.memory``: the instance never listens, and a host may
+        be running with the same account, which therefore looks there before it makes something.
+        """
 
 
 class Surface(Protocol):

@@ -8,11 +8,11 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from surfacehost_render.clean import clean
 from surfacehost_render.links import settle, shallow
 from surfacehost_render.links import text as text_token
+from surfacehost_render.maths import add_maths
 from surfacehost_render.rules import add_rules
 
 _OPTIONS = {"html": False, "breaks": True, "tasklists": True, "store_labels": True, "maxNesting": 40}
@@ -37,15 +37,7 @@ class _Parser(MarkdownIt):
 def parser() -> MarkdownIt:
     """The parser: CommonMark, tables, strikethrough, task boxes, maths, spoilers; HTML is text."""
     md = _Parser("commonmark", _OPTIONS).enable(["table", "strikethrough"])
-    # Labels and blank lines inside maths stay off: an unclosed $$ would swallow the paragraphs after it.
-    dollarmath_plugin(
-        md,
-        allow_space=False,
-        allow_digits=False,
-        allow_labels=False,
-        allow_blank_lines=False,
-        double_inline=True,
-    )
+    add_maths(md)
     add_rules(md)
     return md
 
@@ -79,6 +71,8 @@ def parse(source: Source, accepts: Callable[[str], bool]) -> list[Token]:
 def code_info(info: str) -> tuple[str, str]:
     """A code block's language and its caption (a file name, mostly), out of what follows the fence."""
     name, _, caption = info.strip().partition(" ")
+    if found := re.fullmatch(r"(\w+):([\w./-]+\.\w+)", name):  # "py:app.py"
+        name, caption = found[1], f"{found[2]} {caption}"
     if re.fullmatch(r"[\w+#.-]{1,32}", name):
         return name, caption.strip()
     return "", info.strip()

@@ -1,6 +1,7 @@
 """What the parser does beyond CommonMark, and where CommonMark would drop words."""
 
 import re
+from collections.abc import Iterator
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
@@ -11,16 +12,22 @@ from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
 
 _BAR = ord("|")
-# "$5 in the shop, 4$ online": an amount, then words. Maths has an operator, a brace or a backslash somewhere.
-_AMOUNT = re.compile(r"\d[\d.,]*[^\\^_=+*<>{}]*\s[^\\^_=+*<>{}]*")
+_SCHEME = re.compile(r"(?:^|[^a-z0-9.+-])https?$", re.IGNORECASE)
+# Without what may be markup, or the end of a sentence, right behind it: that is text all the same.
+_ADDRESS = re.compile(r"://(?:[^\s<>\"`*|\[\]\\&~]|&(?!#?\w+;))*[^\s<>\"`*|\[\]\\&~_.,;:!?)]")
+# A line break, as it is written where a line of Markdown can't end: in a cell of a table.
+_BREAK = re.compile(r"\s*<br\s*/?>\s*", re.IGNORECASE)
 
 
 def add_rules(md: MarkdownIt) -> None:
-    """Teach a parser spoilers, prices, deep nesting and table rows with too many cells."""
+    """Teach a parser spoilers, addresses, bold within words, deep nesting, and what people put into tables."""
     md.block.ruler.before("table", "too_deep", _too_deep)
     md.core.ruler.after("block", "spare_cells", _spare_cells)
+    md.core.ruler.after("inline", "cell_breaks", _cell_breaks)
     md.inline.add_terminator_char("|")
-    md.inline.ruler.before("math_inline", "plain_dollar", _plain_dollar)
+    md.inline.add_terminator_char(":")
+    md.inline.ruler.before("escape", "bare_address", _bare_address)
+    md.inline.ruler.at("emphasis", _emphasis_marks)
     md.inline.ruler.before("emphasis", "spoiler", _spoiler_marks)
     md.inline.ruler2.after("emphasis", "spoiler", _spoiler_pairs)
 
@@ -68,27 +75,68 @@ def _last_cell(tokens: list[Token], row: int) -> Token:
     return tokens[row - 2]
 
 
-def _plain_dollar(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  the parser's signature
-    """Take a dollar sign as it stands where maths is unlikely: in prices and in shell variables."""
-    if state.src[state.pos] != "$":
+def _cell_breaks(state: StateCore) -> None:
+    """Let `<br>` in a cell end a line: anywhere else it is text, but there nothing else can."""
+    tokens = state.tokens
+    for index, token in enumerate(tokens):
+        if token.type == "inline" and tokens[index - 1].type in ("th_open", "td_open") and token.children:
+            token.children = [piece for child in token.children for piece in _broken(child)]
+
+
+def _broken(token: Token) -> Iterator[Token]:
+    first, *others = _BREAK.split(token.content) if token.type == "text" else [token.content]
+    token.content = first
+    yield token
+    for other in others:
+        yield Token("hardbreak", "br", 0)
+        yield Token("text", "", 0, content=other)
+
+
+def _bare_address(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  the parser's signature
+    """Take a web address as it stands: an underscore in it is no emphasis. Clients make it a link by themselves."""
+    if not state.src.startswith("://", state.pos) or not _SCHEME.search(state.pending):
         return False
-    mark = "$$" if state.src.startswith("$$", state.pos) else "$"
-    start = state.pos + len(mark)
-    end = state.src.find(mark, start, state.posMax)
-    if end == -1 or _is_maths(state.src, state.pos, end, mark):
+    found = _ADDRESS.match(state.src, state.pos, state.posMax)
+    if found is None:
         return False
     if not silent:
-        state.append_pending(mark)
-    state.pos = start
+        state.append_pending(found[0])
+    state.pos = found.end()
     return True
 
 
-def _is_maths(source: str, opening: int, closing: int, mark: str) -> bool:
-    before = source[opening - 1] if opening else " "
-    after = source[closing + len(mark)] if closing + len(mark) < len(source) else " "
-    if before.isalnum() or after.isalnum() or after == "_":
+def _emphasis_marks(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  the parser's signature
+    """Note each run of stars or underscores that could begin or end emphasis.
+
+    As the library does, but two stars may also begin or end where punctuation meets a letter, `**so:**and`. By the
+    letter of CommonMark they may not, which in Chinese or Japanese, written without spaces, leaves stars in the text.
+    """
+    marker = state.src[state.pos]
+    if silent or marker not in "_*":
         return False
-    return mark == "$$" or not _AMOUNT.fullmatch(source, opening + 1, closing)
+    found = state.scanDelims(state.pos, marker == "*")
+    before, after = _around(state, found.length)
+    is_bold = marker == "*" and found.length == 2
+    for _ in range(found.length):
+        state.push("text", "", 0).content = marker
+        mark = Delimiter(
+            marker=ord(marker),
+            length=found.length,
+            token=len(state.tokens) - 1,
+            end=-1,
+            open=found.can_open or (is_bold and not after.isspace()),
+            close=found.can_close or (is_bold and not before.isspace()),
+        )
+        state.delimiters.append(mark)
+    state.pos += found.length
+    return True
+
+
+def _around(state: StateInline, length: int) -> tuple[str, str]:
+    """The characters before and after what stands at the parser's position; a space at the ends of the text."""
+    end = state.pos + length
+    before = state.src[state.pos - 1] if state.pos else " "
+    return before, state.src[end] if end < state.posMax else " "
 
 
 def _spoiler_marks(state: StateInline, silent: bool) -> bool:  # noqa: FBT001  the parser's signature

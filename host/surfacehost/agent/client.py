@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from surfacehost.agent import failures, wire
 from surfacehost.agent.breaker import Breaker
 from surfacehost.agent.sockets import AgentAddress, Session, Sockets
+from surfacehost.agent.unasked import Listening
 from surfacehost.errors import Kind, NotReady, PlatformError
 
 ABORT_GRACE_S = 5.0
@@ -37,6 +38,7 @@ class AgentSessionClient:
         self._address = address
         self._breaker = Breaker()
         self.sockets = Sockets(address)
+        self.listening = Listening()
 
     @property
     def trouble(self) -> str:
@@ -51,6 +53,7 @@ class AgentSessionClient:
         """
         session = self.sockets.session(thread_id)
         async with session.lock:
+            await self.listening.end(session)
             session.run_id, session.was_aborted = turn.run_id, False
             deadline = time.monotonic() + self._address.run_timeout_s
             is_whole = False
@@ -65,7 +68,9 @@ class AgentSessionClient:
                 raise
             finally:
                 self.sockets.rest(session)
-                if not is_whole:  # whatever is still to come must not be taken for the next answer
+                if is_whole:
+                    self.listening.begin(session)
+                else:  # whatever is still to come must not be taken for the next answer
                     await self.sockets.drop(session)
 
     async def abort(self, thread_id: str) -> bool:
@@ -113,8 +118,8 @@ class AgentSessionClient:
         connection = await self.sockets.connected(session)
         session.raise_if_aborted()
         try:
-            await _discard_leftovers(connection)
-            await connection.send(turn.text if self._address.dialect == "text" else wire.run_frame(turn))
+            await self._hear_leftovers(session, connection)
+            await connection.send(wire.bare_text(turn) if self._address.dialect == "text" else wire.run_frame(turn))
             event = await self._first_event(session, turn)
         except Exception as error:
             failure = failures.of_run(error, has_started=False, partial="")
@@ -130,6 +135,14 @@ class AgentSessionClient:
             raise NotReady("the agent is busy in this thread", retry_after=BUSY_S)
         return event
 
+    async def _hear_leftovers(self, session: Session, connection: ClientConnection) -> None:
+        """Hear what came after the end of the last run: it must not be taken for the next answer."""
+        with contextlib.suppress(TimeoutError, ConnectionClosed, PlatformError):
+            while True:
+                async with asyncio.timeout(0):
+                    frame = await connection.recv()
+                self.listening.take(session, wire.parse(frame, session.thread_id) or wire.Activity())
+
     async def _first_event(self, session: Session, turn: wire.Turn) -> wire.AgentEvent:
         """The first thing said about *turn*: what belongs to another run is passed over."""
         patience_s = self._first_patience(session)
@@ -137,15 +150,20 @@ class AgentSessionClient:
         while True:
             left_s = deadline - time.monotonic()
             event = await self._receive(session, left_s, f"said nothing for {patience_s:g} s")
-            if isinstance(event, wire.RunStarted) and event.run_id != turn.run_id:
-                log.warning("the agent began a run that nobody asked for in %s", session.thread_id)
-            elif event != wire.Activity():
+            is_ours = not isinstance(event, wire.RunStarted) or event.run_id == turn.run_id
+            if self._speaks_events(session) and (not is_ours or isinstance(event, wire.Text | wire.TextEnd)):
+                self.listening.take(session, event)  # its own run, or a message outside of any: ours has not begun
+            elif is_ours and not isinstance(event, wire.TextEnd) and event != wire.Activity():
                 return event
 
     def _first_patience(self, session: Session) -> float:
         """How long to wait for the first word. An agent that just sends text says nothing before it is done."""
-        speaks_events = session.connection is not None and session.connection.subprotocol == wire.SUBPROTOCOL
-        return self._address.first_event_timeout_s if speaks_events else self._address.silence_timeout_s
+        address = self._address
+        return address.first_event_timeout_s if self._speaks_events(session) else address.silence_timeout_s
+
+    def _speaks_events(self, session: Session) -> bool:
+        """Whether the agent speaks the contract, so that a run of its begins with saying so."""
+        return session.connection is not None and session.connection.subprotocol == wire.SUBPROTOCOL
 
     async def _follow(
         self, session: Session, event: wire.AgentEvent, deadline: float
@@ -192,15 +210,6 @@ class AgentSessionClient:
         """The agent did not stop when told: end the connection under the run."""
         if session.run_id == run_id and session.connection is not None:
             session.connection.transport.abort()
-
-
-async def _discard_leftovers(connection: ClientConnection) -> None:
-    """Drop what came after the end of the last run: it must not be taken for the next answer."""
-    with contextlib.suppress(TimeoutError, ConnectionClosed):
-        while True:
-            async with asyncio.timeout(0):
-                await connection.recv()
-            log.warning("the agent said something that nobody asked for")
 
 
 def _pause_before_retry(error: Exception) -> bool | float:

@@ -43,6 +43,8 @@ class Session:
     thread_id: str
     connection: ClientConnection | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    hearing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while something that the agent said unasked is stored: one after the other."""
     run_id: str | None = None
     was_aborted: bool = False
     used_at: float = 0.0

@@ -7,7 +7,8 @@ run as ``protocol``. Agents that just send text work as well: such a frame is a 
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import ag_ui.core as ag
@@ -36,6 +37,16 @@ class Text:
     """More of the answer, Markdown."""
 
     delta: str
+    message_id: str = field(default="", compare=False)
+    is_chunk: bool = field(default=False, compare=False)
+    """Whether nothing will say that the message ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextEnd:
+    """One message is whole; more of the answer may follow."""
+
+    message_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,7 @@ class WholeText:
     """The whole answer of an agent that just sends text; it ends the run."""
 
     text: str
+    message_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +62,8 @@ class Activity:
     """The agent is at work; *label* says at what, empty when that is nobody's business."""
 
     label: str = ""
+    is_tool: bool = False
+    """Whether it used a tool: it may have acted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,10 @@ class Interrupt:
 
     id: str
     question: str
+    expires_at: float = 0.0
+    """When it can't be answered any more, in seconds since the epoch; 0: the agent doesn't say."""
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    """JSON Schema of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +110,31 @@ class Busy:
     """Another run is on in this thread; nobody is at fault, the message waits."""
 
 
-AgentEvent = RunStarted | Text | WholeText | Activity | File | Finished | Failed | Busy
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A file for the agent."""
+
+    kind: str
+    """``image``, ``audio``, ``video`` or ``document``."""
+    name: str
+    mime_type: str
+    size: int
+    """In bytes."""
+    url: str
+
+
+AgentEvent = RunStarted | Text | TextEnd | WholeText | Activity | File | Finished | Failed | Busy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """One message of a person."""
+
+    id: str
+    sender: str
+    sender_name: str = ""
+    text: str = ""
+    parts: Sequence[Part] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +143,8 @@ class Turn:
 
     run_id: str
     """The same after a restart: an agent that has seen it joins or repeats its answer."""
-    text: str = ""
-    event_id: str = ""
-    sender: str = ""
-    sender_name: str = ""
+    messages: Sequence[Spoken] = ()
+    """What is new, oldest first; none where only questions are answered."""
     context: Mapping[str, str] = field(default_factory=dict)
     resume: Sequence[Mapping[str, Any]] = ()
     """Answers to the open interrupts."""
@@ -112,12 +152,12 @@ class Turn:
 
 def run_frame(turn: Turn) -> str:
     """The frame that asks."""
-    frame: dict[str, Any] = {"type": "run", "runId": turn.run_id, "protocolVersion": VERSION, "messages": []}
-    if turn.text:
-        message = {"id": turn.event_id, "role": "user", "name": turn.sender_name or turn.sender,
-                   "content": [{"type": "text", "text": turn.text}],
-                   "metadata": {"userId": turn.sender}}  # fmt: skip
-        frame |= {"text": turn.text, "messages": [message]}
+    said = [one for one in turn.messages if one.text or one.parts]
+    frame: dict[str, Any] = {
+        "type": "run", "runId": turn.run_id, "protocolVersion": VERSION, "messages": [*map(_message, said)]
+    }  # fmt: skip
+    if said:
+        frame["text"] = _text(turn)
     if turn.context:
         frame["context"] = [{"description": name, "value": value} for name, value in turn.context.items()]
     if turn.resume:
@@ -125,9 +165,36 @@ def run_frame(turn: Turn) -> str:
     return json.dumps(frame, ensure_ascii=False)
 
 
+def bare_text(turn: Turn) -> str:
+    """What an agent is asked that reads bare text: the words, and a line for each file."""
+    parts = [part for one in turn.messages for part in one.parts]
+    lines = [f"[{part.name} ({part.mime_type}, {part.size} bytes): {part.url}]" for part in parts]
+    return "\n".join(filter(None, [_text(turn), *lines]))
+
+
+def _text(turn: Turn) -> str:
+    return "\n".join(one.text for one in turn.messages if one.text)
+
+
+def _message(one: Spoken) -> dict[str, Any]:
+    text = [{"type": "text", "text": one.text}] if one.text else []
+    return {"id": one.id, "role": "user", "name": one.sender_name or one.sender,
+            "content": [*text, *map(_part, one.parts)], "metadata": {"userId": one.sender}}  # fmt: skip
+
+
+def _part(part: Part) -> dict[str, Any]:
+    source = {"type": "url", "value": part.url, "mimeType": part.mime_type}
+    return {"type": part.kind, "source": source, "metadata": {"name": part.name, "size": part.size}}
+
+
 def abort_frame(run_id: str) -> str:
     """The frame that stops a run."""
     return json.dumps({"type": "abort", "runId": run_id})
+
+
+def received_frame(message_id: str) -> str:
+    """The frame that confirms a message that nobody asked for: it is stored."""
+    return json.dumps({"type": "received", "messageId": message_id})
 
 
 def parse(frame: str | bytes, thread_id: str) -> AgentEvent | None:
@@ -144,9 +211,9 @@ def parse(frame: str | bytes, thread_id: str) -> AgentEvent | None:
         delta = data.get("delta")
         event = _event(kind, json.loads(dump(data)), thread_id)
         # The delta as it came: of a character whose two halves came in two deltas each alone is not valid.
-        return Text(delta) if isinstance(event, Text) and isinstance(delta, str) else event
+        return replace(event, delta=delta) if isinstance(event, Text) and isinstance(delta, str) else event
     if kind in (None, "message") and isinstance(data.get("text"), str):
-        return WholeText(whole(data["text"]))
+        return WholeText(whole(data["text"]), str(data.get("messageId") or ""))
     return None
 
 
@@ -169,10 +236,14 @@ def _translate(event: Any) -> AgentEvent | None:  # noqa: ANN401, PLR0911 - one 
     match event:
         case ag.RunStartedEvent():
             return RunStarted(event.run_id)
-        case ag.TextMessageContentEvent() | ag.TextMessageChunkEvent():
-            return Text(event.delta or "")
+        case ag.TextMessageContentEvent():
+            return Text(event.delta, event.message_id)
+        case ag.TextMessageChunkEvent():
+            return Text(event.delta or "", event.message_id or "", is_chunk=True)
+        case ag.TextMessageEndEvent():
+            return TextEnd(event.message_id)
         case ag.ToolCallStartEvent():
-            return Activity(event.tool_call_name)
+            return Activity(event.tool_call_name, is_tool=True)
         case ag.StepStartedEvent():
             return Activity(event.step_name)
         case ag.CustomEvent():
@@ -208,8 +279,20 @@ def _finished(event: Any) -> Finished:  # noqa: ANN401 - ag.RunFinishedEvent
     return Finished(
         cancelled=kind == "cancelled",
         is_cut=isinstance(event.result, dict) and event.result.get("stopReason") == "length",
-        interrupts=tuple(Interrupt(one.id, one.message or one.reason) for one in interrupts),
+        interrupts=tuple(
+            Interrupt(one.id, one.message or one.reason, _when(one.expires_at), one.response_schema or {})
+            for one in interrupts
+        ),
     )
+
+
+def _when(text: str | None) -> float:
+    """The moment that *text* is by ISO 8601, in UTC where it doesn't say; 0 for what is no moment."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return 0.0
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _failure(event: Any) -> PlatformError:  # noqa: ANN401 - ag.RunErrorEvent

@@ -16,6 +16,8 @@ from surfacehost.store import copies
 
 SQLITE = b"SQLite format 3\0"
 """How every SQLite file begins (https://www.sqlite.org/fileformat.html)."""
+MEDIA = "media"
+"""The folder of files that people and the agent send; what is lacking of it after a restore is told in a sentence."""
 BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database; a copy is whole without."""
 LOCKS = ("lock", "host.lock")
@@ -75,6 +77,8 @@ def _back_up(settings: Settings, target: Path) -> None:
 def _files(folder: Path) -> Iterator[Path]:
     """What belongs into a copy of *folder*."""
     for file in sorted(folder.rglob("*")):
+        if file.is_relative_to(folder / MEDIA):
+            continue  # files are large, on their way, and fetched again where they can be
         stem = next((file.name.removesuffix(end) for end in BESIDE if file.name.endswith(end)), "")
         is_beside = stem and file.with_name(stem).exists()
         if file.is_file() and not is_beside and file.name not in LOCKS and file.suffix != ".lock":

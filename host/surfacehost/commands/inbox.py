@@ -1,7 +1,6 @@
 """``surfacehost inbox``: what waits and what is parked; have it tried again, or drop it."""
 
 import argparse
-import asyncio
 import json
 import sys
 import time
@@ -9,8 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from surfacehost.commands.letters import listed_lines, shown_lines
-from surfacehost.commands.settings_file import WRONG_SETTINGS, add_settings, settings_of
-from surfacehost.errors import SurfacehostError
+from surfacehost.commands.settings_file import add_settings, carry_out
 from surfacehost.logs import masking
 from surfacehost.settings import Settings
 from surfacehost.store import parked
@@ -58,14 +56,7 @@ class Inbox:
         """0 done, 1 where a message or the database is not as it would have to be, 2 and the problems."""
         if getattr(args, "numbers", None) and args.surface:
             args.refuse("--surface goes with --all-parked")
-        settings = settings_of(args)
-        if settings is None:
-            return WRONG_SETTINGS
-        try:
-            return asyncio.run(_act(args, settings))
-        except SurfacehostError as error:
-            sys.stderr.write(f"surfacehost: {error}\n")
-            return 1
+        return carry_out(args, lambda settings: _act(args, settings))
 
 
 def _number(text: str) -> int:

@@ -4,7 +4,7 @@
 """
 
 from surfacehost.settings.loading import Finder, load
-from surfacehost.settings.models import Agent, Dispatch, Host, Reference, Settings, Store, SurfaceTable, Web
+from surfacehost.settings.models import Agent, Dispatch, Host, Media, Reference, Settings, Store, SurfaceTable, Web
 from surfacehost.settings.schema import json_schema
 from surfacehost.settings.show import Row, rows
 
@@ -13,6 +13,7 @@ __all__ = [
     "Dispatch",
     "Finder",
     "Host",
+    "Media",
     "Reference",
     "Row",
     "Settings",

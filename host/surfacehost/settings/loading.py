@@ -8,15 +8,16 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from surfacehost.behaviour import Behaviour
 from surfacehost.errors import SettingsError, SurfacehostError
 from surfacehost.settings import layers as layering
 from surfacehost.settings.fields import FILE
 from surfacehost.settings.fitting import Fitting
 from surfacehost.settings.layers import Layers
 from surfacehost.settings.lines import KeyPath
-from surfacehost.settings.models import Agent, Dispatch, Host, Settings, Store, SurfaceTable, Web
+from surfacehost.settings.models import Agent, Dispatch, Host, Media, Settings, Store, SurfaceTable, Web
 from surfacehost.settings.problems import Problem, did_you_mean, dotted, explain, in_order
-from surfacehost.surface import Behaviour, Surface
+from surfacehost.surface import Surface
 
 TABLES: dict[str, type[BaseModel]] = {
     "host": Host,
@@ -24,6 +25,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "web": Web,
     "agent": Agent,
     "dispatch": Dispatch,
+    "media": Media,
     "defaults": Behaviour,
 }
 SURFACES = "surfaces"
@@ -79,9 +81,11 @@ class _Loading:
         self._refuse_unknown_tables()
         host, store, web = self._table("host", Host), self._table("store", Store), self._table("web", Web)
         agent, dispatch = self._table("agent", Agent), self._table("dispatch", Dispatch)
-        defaults = self._table("defaults", Behaviour)
+        media, defaults = self._table("media", Media), self._table("defaults", Behaviour)
         surfaces = self._surfaces(defaults)
-        if self._problems or not (host and store and web and agent and dispatch and defaults):
+        if web and not web.public_url:
+            self._miss_public_url(surfaces)
+        if self._problems or not (host and store and web and agent and dispatch and media and defaults):
             raise SettingsError([self._fitting.hide(line) for line in in_order(self._problems)])
         if not surfaces:
             self._layers.warnings.append(f"{self._path}: no surface is enabled")
@@ -93,6 +97,7 @@ class _Loading:
             web=web,
             agent=agent,
             dispatch=dispatch,
+            media=media,
             defaults=defaults,
             surfaces=surfaces,
             disabled=self._disabled,
@@ -118,6 +123,12 @@ class _Loading:
         laid = defaults.model_dump(exclude_unset=True) if defaults else {}
         found = (self._surface(name, table, laid) for name, table in tables.items())
         return {surface.name: surface for surface in found if surface}
+
+    def _miss_public_url(self, surfaces: Mapping[str, SurfaceTable]) -> None:
+        for name, table in surfaces.items():
+            if setting := table.settings.needs_public_url:
+                text = 'needs public_url in the table [web]: where the platform reaches us, "https://bot.example.org"'
+                self._problem((SURFACES, name, setting), text)
 
     def _surface(self, name: str, table: object, laid: Mapping[str, Any]) -> SurfaceTable | None:
         """The surface of one table, None where it is off or wrong."""

@@ -9,8 +9,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, field_validator, model_validator
 
+from surfacehost.behaviour import Behaviour, SurfaceSettings
 from surfacehost.store.retention import LEAST_DAYS
-from surfacehost.surface import Behaviour, Surface, SurfaceSettings
+from surfacehost.surface import Surface
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
@@ -65,6 +66,9 @@ class Web(Table):
     """host:port to listen on; port 0 takes a free one, an IPv6 address stands in brackets."""
     public_url: str = ""
     """How people and platforms reach it from outside, such as https://bot.example.org; empty: they don't."""
+
+    send_token: SecretStr | None = None
+    """What programs show that say something unasked by ``POST /send``; none: there is no such page."""
 
     @property
     def host(self) -> str:
@@ -175,6 +179,22 @@ class Dispatch(Table):
     """Seconds that an extension may take to hear one event."""
 
 
+class Media(Table):
+    """``[media]``: files that people and the agent send."""
+
+    max_mb: Annotated[float, Field(gt=0, le=4096)] = 20
+    """Millions of bytes that one file may have."""
+    keep_days: Annotated[int, Field(ge=0)] = 7
+    """Days for which files are kept; 0: for ever."""
+    link_hours: Annotated[float, Field(gt=0, le=24 * 365)] = 24
+    """Hours for which the address of a file is good."""
+
+    @property
+    def at_most(self) -> int:
+        """*max_mb* in bytes."""
+        return int(self.max_mb * 1_000_000)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurfaceTable:
     """One enabled ``[surfaces.<name>]``."""
@@ -196,6 +216,7 @@ class Settings:
     web: Web
     agent: Agent
     dispatch: Dispatch
+    media: Media
     defaults: Behaviour
     surfaces: Mapping[str, SurfaceTable]
     """The enabled surfaces by name, in the order of the file."""

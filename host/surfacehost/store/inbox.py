@@ -1,12 +1,14 @@
-"""What was received, and who works on it."""
+"""What was received and is to be answered, and who works on it; how it gets there: ``arrivals``."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
-from surfacehost.events import Event, load_event
-from surfacehost.store import copies, notes
+from surfacehost.events import Event, Message, load_event
+from surfacehost.store import changes, interruptions, people, prompts
+from surfacehost.store.gather import Along, Gathering, gather, gone_along
+from surfacehost.store.prompts import Prompt
 from surfacehost.store.transaction import Fenced, Transaction
 
 FAST = "#"
@@ -15,29 +17,10 @@ FAST = "#"
 MAX_DELAY_S = 3600.0
 """No event waits longer for its next attempt."""
 
+HASTY = "hasty"
+"""What admission found about a message that is not read because its person writes too many."""
+
 WAITING, ANSWERED, DONE, IGNORED, REFUSED, PARKED = "waiting", "answered", "done", "ignored", "refused", "parked"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seat:
-    """A surface instance that this host listens for."""
-
-    surface: str
-    fence: int
-    cursor: str | None
-    suspect_until: float = 0.0
-    """What happened before then may have been answered by a host whose database this is an older copy of."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """An event on its way in: where it waits, and whether anybody will be asked about it."""
-
-    event: Event
-    lane: str
-    body: str
-    """The event as it is stored; empty for one that is only remembered so that it is not taken again."""
-    state: str = "waiting"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,17 +31,36 @@ class Entry:
     lane: str
     fence: int
     event: Event
+    home: str
+    """The lane whose conversation the agent has: its own, without ``FAST``, or the one that it shares by ``/link``."""
     state: str
     attempts: int
     failed_at: float | None
     waited_s: float = 0.0
     """How long it has been made to wait after failed attempts, in all."""
     generation: int = 1
-    interrupts: tuple[dict[str, Any], ...] = field(default=())
+    prompt: Prompt | None = None
+    """What the agent waits to be told in the thread."""
+    along: tuple[Along, ...] = ()
+    """What is asked with it, and settled with it."""
+    revised: int = 0
+    """How often its words were changed after the agent had been asked: each is a run of its own."""
+    before: tuple[Message, ...] = ()
+    """What is asked with it once more: messages whose runs were interrupted."""
+    interrupter: int | None = None
+    """The event that stops its run."""
     ends: str = DONE
     """The state it will have once what is said to it has been sent."""
+    finding: str = ""
+    """What admission found about it when it came."""
+    account: str = ""
+    """What the person is called who linked this chat with others; empty: nobody did."""
+    role: str = ""
+    """What the person was let in as, ``people.GUEST`` or ``people.OWNER``; empty: by the settings, or not at all."""
     retried: int = 0
     """How often the operator asked for another try: each is a run of its own, and what it says is said anew."""
+    shown: Any = None
+    """What the surface noted with the preview of an answer that was being made when it was claimed before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,69 +83,15 @@ class Settled:
     error: str | None = None
 
 
-async def elect(tx: Transaction, surface: str) -> Seat:
-    """Become the one who listens for *surface*, and set free what a predecessor had claimed.
-
-    Only for a database that no other host can have open: there, whoever else stands as owner is dead.
-    """
-    await tx.run("insert into surface (name) values (:name) on conflict (name) do nothing", name=surface)
-    await tx.run("update surface set owner = :node, fence = fence + 1 where name = :name", node=tx.node, name=surface)
-    await tx.run("update thread set owner = null where surface = :name and owner <> :node", name=surface, node=tx.node)
-    await tx.run(
-        # Materialized, or SQLite would look through everything that the surface ever received.
-        "with open as materialized (select id, surface from inbox where state in ('waiting', 'answered'))"
-        " update outbox set state = 'doubtful'"
-        " where state = 'sending' and inbox in (select id from open where surface = :name)",
-        name=surface,
-    )
-    row = (await tx.rows("select fence, cursor from surface where name = :name", name=surface))[0]
-    restored = await copies.last_restored(tx)
-    return Seat(
-        surface=surface, fence=row["fence"], cursor=row["cursor"], suspect_until=restored.until if restored else 0.0
-    )
-
-
-async def ingest(
+async def take(
     tx: Transaction,
-    seat: Seat,
-    arrivals: Sequence[Arrival],
+    surface: str,
+    room: int,
     *,
     now: float,
-    cursor: str | None = None,
-    memory: Mapping[str, Any] | None = None,
-) -> list[Arrival]:
-    """Store those of *arrivals* that are new, the cursor behind them and the surface's notes.
-
-    Returns the new ones. Raises Fenced when another host listens for the surface by now.
-    """
-    held = await tx.run(
-        "update surface set cursor = coalesce(:cursor, cursor) where name = :name and owner = :node and fence = :fence",
-        cursor=cursor, name=seat.surface, node=tx.node, fence=seat.fence,
-    )  # fmt: skip
-    if not held:
-        raise Fenced(f"another host listens for {seat.surface}")
-    fresh = [arrival for arrival in arrivals if await _insert(tx, seat, arrival, now)]
-    await notes.write(tx, seat.surface, memory or {})
-    return fresh
-
-
-async def _insert(tx: Transaction, seat: Seat, arrival: Arrival, now: float) -> bool:
-    inserted = await tx.run(
-        "insert into inbox (surface, event_id, lane, body, state, received_at, suspect)"
-        " values (:surface, :event, :lane, :body, :state, :now, :suspect) on conflict (surface, event_id) do nothing",
-        surface=arrival.event.surface, event=arrival.event.id, lane=arrival.lane, body=arrival.body,
-        state=arrival.state, now=now, suspect=(arrival.event.at or now) < seat.suspect_until,
-    )  # fmt: skip
-    if inserted and arrival.state == WAITING:
-        await tx.run(
-            "insert into thread (lane, surface, pending) values (:lane, :surface, 1)"
-            " on conflict (lane) do update set pending = 1",
-            lane=arrival.lane, surface=arrival.event.surface,
-        )  # fmt: skip
-    return bool(inserted)
-
-
-async def take(tx: Transaction, surface: str, room: int, *, now: float, is_fast_only: bool = False) -> list[Entry]:
+    is_fast_only: bool = False,
+    gathering: Gathering | None = None,
+) -> list[Entry]:
     """Claim up to *room* threads that have something open and are nobody's, the longest waiting first."""
     claimed = await tx.rows(
         "update thread set owner = :node, fence = fence + 1 where lane in"
@@ -152,36 +100,58 @@ async def take(tx: Transaction, surface: str, room: int, *, now: float, is_fast_
         " order by ready_at limit :room) returning lane, fence",
         node=tx.node, surface=surface, now=now, room=room, fast=is_fast_only,
     )  # fmt: skip
-    heads = [await head(tx, row["lane"], row["fence"]) for row in claimed]
+    heads = [await head(tx, row["lane"], row["fence"], gathering, now=now) for row in claimed]
     return [entry for entry in heads if entry is not None]
 
 
-async def head(tx: Transaction, lane: str, fence: int) -> Entry | None:
-    """The oldest open event of *lane*, which is claimed with *fence*; without one the thread is let go.
+async def head(
+    tx: Transaction, lane: str, fence: int, gathering: Gathering | None = None, *, now: float = 0.0
+) -> Entry | None:
+    """The oldest open event of *lane*, which is claimed with *fence*, and what goes along with it by *gathering*.
 
+    Without one, or while the rest of it may be on its way, the thread is let go.
     An event that can't be read, one of a later version say, is parked: it must not hold up those behind it.
     """
     while found := await tx.rows(
-        "select inbox.id, body, state, ends, attempts, retried, failed_at, waited_s,"
-        " coalesce(generation, 1) as generation,"
-        " coalesce(interrupts, '[]') as interrupts from inbox left join thread on thread.lane = rtrim(inbox.lane, '#')"
-        " where inbox.lane = :lane and state in ('waiting', 'answered') order by inbox.id limit 1",
+        "select inbox.id, inbox.lane, body, state, received_at, gathered, revised, erased, ends, finding, attempts,"
+        " interrupter, retried, failed_at, waited_s, shown, coalesce(generation, 1) as generation,"
+        " coalesce(link.home, rtrim(inbox.lane, '#')) as home, coalesce(link.account, '') as account"
+        " from inbox left join link on link.lane = rtrim(inbox.lane, '#')"
+        " left join thread on thread.lane = coalesce(link.home, rtrim(inbox.lane, '#'))"
+        " where inbox.lane = :lane and state in ('waiting', 'answered') and head is null order by inbox.id limit 1",
         lane=lane,
     ):
         row = dict(found[0])
+        row["shown"] = None if row["shown"] is None else json.loads(row["shown"])
         try:
-            event, interrupts = load_event(row.pop("body")), tuple(json.loads(row.pop("interrupts")))
+            event = load_event(row.pop("body"))
         except ValueError as error:
             await tx.run(
                 "update inbox set state = 'parked', error = :error where id = :id", error=str(error), id=row["id"]
             )
             continue
-        return Entry(lane=lane, fence=fence, event=event, interrupts=interrupts, **row)
+        if row.pop("erased") and row["state"] == WAITING:
+            await changes.drop(tx, row["id"])
+            continue
+        if gathering is not None and row["state"] == WAITING and not row["gathered"]:
+            wait_s = await gather(tx, row, event, gathering, now=now)
+            if wait_s > 0:
+                await _let_go(tx, lane, wait_s, now=now)
+                return None
+        along = await gone_along(tx, row["id"])
+        before = await interruptions.handed_on(tx, {row["id"], *(one.id for one in along)})
+        for name in ("lane", "received_at", "gathered"):
+            del row[name]
+        prompt = await prompts.standing(tx, lane.rstrip(FAST))
+        role = await people.role_of(tx, event.surface, event.sender)
+        return Entry(lane=lane, fence=fence, event=event, prompt=prompt, along=along, before=before, role=role, **row)
     await tx.run("update thread set owner = null, pending = 0 where lane = :lane", lane=lane)
     return None
 
 
-async def settle(tx: Transaction, entry: Entry, outcome: Again | Settled, *, now: float) -> Entry | None:
+async def settle(
+    tx: Transaction, entry: Entry, outcome: Again | Settled, *, now: float, gathering: Gathering | None = None
+) -> Entry | None:
     """Write down how *entry* ended and return the next one of its thread, which stays claimed.
 
     None: nothing is open, or the next attempt has to wait; the thread is then free. Raises Fenced.
@@ -197,7 +167,13 @@ async def settle(tx: Transaction, entry: Entry, outcome: Again | Settled, *, now
             "update outbox set state = 'refused' where inbox = :id and state in ('waiting', 'sending', 'doubtful')",
             id=entry.id,
         )
-        return await head(tx, entry.lane, entry.fence)
+        await prompts.close(tx, entry.id)
+        await changes.erase(tx, entry.id)
+        await tx.run(
+            "update inbox set state = (select state from inbox where id = :id) where head = :id and state = 'waiting'",
+            id=entry.id,
+        )
+        return await head(tx, entry.lane, entry.fence, gathering, now=now)
     delay_s = min(outcome.delay_s, MAX_DELAY_S)
     await tx.run(
         "update inbox set attempts = attempts + :one, error = :error, waited_s = waited_s + :one * :delay,"
@@ -208,11 +184,16 @@ async def settle(tx: Transaction, entry: Entry, outcome: Again | Settled, *, now
         "update outbox set state = :state where inbox = :id and state = 'sending'",
         state="waiting" if outcome.sure else "doubtful", id=entry.id,
     )  # fmt: skip
+    await _let_go(tx, entry.lane, delay_s, now=now)
+    return None
+
+
+async def _let_go(tx: Transaction, lane: str, delay_s: float, *, now: float) -> None:
+    """Let *lane* be taken by whoever has time, after a while."""
     await tx.run(
         "update thread set owner = null, ready_at = :ready, paused_at = :now where lane = :lane",
-        ready=now + delay_s, now=now, lane=entry.lane,
+        ready=now + delay_s, now=now, lane=lane,
     )  # fmt: skip
-    return None
 
 
 async def hurry(tx: Transaction, lanes: Collection[str]) -> None:

@@ -43,3 +43,18 @@ def held(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a host runs on *folder*. One that starts at this very moment may not be seen, and waits for our look."""
+    try:
+        descriptor = os.open(folder / "host.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # there is none, or it is not ours to read: then no host of ours runs on it
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -7,7 +7,9 @@ from typing import Any
 
 from surfacehost.events import Reply, ReplyKind
 from surfacehost.jsontext import dump
-from surfacehost.store.inbox import PARKED, Entry, hold
+from surfacehost.store import interruptions, prompts
+from surfacehost.store.inbox import FAST, PARKED, Entry, hold
+from surfacehost.store.prompts import Prompt
 from surfacehost.store.transaction import Transaction
 
 SENTENCE = "error"
@@ -40,33 +42,55 @@ async def answer(
     parts: Sequence[Part],
     *,
     generation: int | None = None,
-    interrupts: Sequence[dict[str, Any]] | None = None,
+    prompt: Prompt | None = None,
+    hands_on: bool = False,
 ) -> None:
     """Write down the whole answer to *entry* at once, and what it changes about the thread. Raises Fenced.
 
     From here on a restart sends what is open and asks nobody again. Parts that are already there stay as they are.
+    *hands_on*: it was interrupted, and what it was about is asked with what did that.
     """
     await hold(tx, entry)
     await tx.run("update inbox set state = 'answered' where id = :id", id=entry.id)
     await _insert(tx, entry, parts)
     await tx.run(
-        "update thread set generation = coalesce(:generation, generation),"
-        " interrupts = coalesce(:interrupts, interrupts) where lane = rtrim(:lane, '#')",
-        generation=generation, lane=entry.lane, interrupts=None if interrupts is None else dump(list(interrupts)),
+        "update thread set generation = coalesce(:generation, generation) where lane = :home",
+        generation=generation, home=entry.home,
     )  # fmt: skip
+    if hands_on:
+        await interruptions.hand_on(tx, entry.id)
+    await prompts.close(tx, entry.id)
+    if prompt is not None:
+        await prompts.ask(tx, entry.event.surface, entry.lane.rstrip(FAST), prompt)
 
 
-async def explain(tx: Transaction, entry: Entry, parts: Sequence[Part], *, ends: str, error: str) -> None:
+async def take_prompt(tx: Transaction, entry: Entry, prompt: Prompt) -> None:
+    """Write down that *entry* decides *prompt*, before the agent is told. Raises Fenced."""
+    await hold(tx, entry)
+    await prompts.take(tx, prompt)
+
+
+async def tell_decided(tx: Transaction, entry: Entry, part: Part, prompt: str) -> None:
+    """Have *part* sent in place of the reply *prompt*, whose note it gets. Raises Fenced."""
+    await hold(tx, entry)
+    await _insert(tx, entry, [part], note_of=prompt)
+
+
+async def explain(
+    tx: Transaction, entry: Entry, parts: Sequence[Part], *, ends: str, error: str, undecided: bool = False
+) -> None:
     """Write down that *parts* are said in place of an answer, and how the event ends after that. Raises Fenced.
 
     What is still open of an answer is given up in the same transaction: the person gets one or the other. A sentence
     that is there already, open or sent, stays as it is. Parking is the end of an attempt and counts as one.
+    *undecided*: the agent never heard what was decided, so that it can be decided anew.
     """
     await hold(tx, entry)
     await tx.run(
         "update inbox set state = 'answered', ends = :ends, error = :error, attempts = attempts + :one where id = :id",
         ends=ends, error=error, one=int(ends == PARKED), id=entry.id,
     )  # fmt: skip
+    await prompts.close(tx, entry.id, again=undecided)
     said = {part.id for part in parts}
     for row in await tx.rows(
         "select id, reply from outbox where inbox = :id and state in ('waiting', 'sending', 'doubtful')", id=entry.id
@@ -76,7 +100,7 @@ async def explain(tx: Transaction, entry: Entry, parts: Sequence[Part], *, ends:
     await _insert(tx, entry, parts)
 
 
-async def _insert(tx: Transaction, entry: Entry, parts: Sequence[Part]) -> None:
+async def _insert(tx: Transaction, entry: Entry, parts: Sequence[Part], *, note_of: str | None = None) -> None:
     """The parts of an answer; what answers a suspect event may be there already."""
     rows = await tx.rows("select suspect from inbox where id = :id", id=entry.id)
     state = "doubtful" if rows[0]["suspect"] else "waiting"
@@ -86,6 +110,18 @@ async def _insert(tx: Transaction, entry: Entry, parts: Sequence[Part]) -> None:
             " values (:inbox, :surface, :reply, :kind, :body, :state) on conflict (surface, reply) do nothing",
             inbox=entry.id, surface=entry.event.surface, reply=part.id, kind=part.kind,
             body=dump(part.body), state=state,
+        )  # fmt: skip
+    if note_of is not None:
+        await tx.run(
+            "update outbox set note = (select note from outbox where surface = :surface and reply = :prompt)"
+            " where surface = :surface and reply = :reply and note is null",
+            surface=entry.event.surface, prompt=note_of, reply=parts[0].id,
+        )  # fmt: skip
+    elif parts:
+        await tx.run(
+            "update outbox set note = (select shown from inbox where id = :inbox)"
+            " where surface = :surface and reply = :reply and note is null",
+            inbox=entry.id, surface=entry.event.surface, reply=parts[0].id,
         )  # fmt: skip
 
 
@@ -114,6 +150,7 @@ async def send_next(tx: Transaction, entry: Entry, sent: str | None = None) -> R
     return Reply(
         id=row["reply"], event=entry.event, kind=row["kind"], body=json.loads(row["body"]), repeated=is_repeated,
         note=None if row["note"] is None else json.loads(row["note"]),
+        choices=await prompts.choices_of(tx, entry.event.surface, row["reply"]) if row["kind"] == "prompt" else (),
     )  # fmt: skip
 
 
@@ -124,3 +161,9 @@ async def note(tx: Transaction, entry: Entry, reply: str, value: Any) -> None:  
         "update outbox set note = :note where inbox = :inbox and reply = :reply",
         note=dump(value), inbox=entry.id, reply=reply,
     )  # fmt: skip
+
+
+async def note_preview(tx: Transaction, entry: Entry, value: Any) -> None:  # noqa: ANN401 - JSON
+    """Write down what the surface says of the preview that it shows: for what will replace it. Raises Fenced."""
+    await hold(tx, entry)
+    await tx.run("update inbox set shown = :shown where id = :id", shown=dump(value), id=entry.id)

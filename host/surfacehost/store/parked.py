@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from surfacehost.errors import SurfacehostError
-from surfacehost.store import inbox, outbox
+from surfacehost.store import inbox, outbox, prompts
 from surfacehost.store.transaction import Row, Transaction
 
 STATES: Mapping[str, str] = {
@@ -81,6 +81,8 @@ async def retry(tx: Transaction, number: int, *, now: float) -> bool:
     have ids of their own, so that neither the agent nor the platform takes it for the old one.
     """
     row = await _locked(tx, number)
+    if row["head"] is not None:
+        raise NotForThat(f"{number} was asked together with {row['head']}: try that again")
     if row["state"] not in RETRIED:
         raise NotForThat(f"{number} is {row['state']}: {_why_not(row['state'])}")
     if not row["body"]:
@@ -90,9 +92,10 @@ async def retry(tx: Transaction, number: int, *, now: float) -> bool:
     await _reopen(tx, answer, is_suspect=bool(row["suspect"]))
     await tx.run(
         "update inbox set state = :state, ends = 'done', attempts = 0, failed_at = null, waited_s = 0,"
-        " retried = retried + 1 where id = :id",
+        " retried = retried + 1, shown = null where id = :id",
         state=inbox.ANSWERED if answer else inbox.WAITING, id=number,
     )  # fmt: skip
+    await tx.run("update inbox set state = 'waiting' where head = :id and state in ('parked', 'refused')", id=number)
     await tx.run(
         "insert into thread (lane, surface, pending, ready_at, paused_at) values (:lane, :surface, 1, :now, :now)"
         " on conflict (lane) do update set pending = 1, ready_at = excluded.ready_at, paused_at = excluded.paused_at",
@@ -107,6 +110,8 @@ async def drop(tx: Transaction, number: int, *, is_hosted: bool) -> None:
     *is_hosted*: whether a host runs; else whoever stands as owner of the thread is dead.
     """
     row = await _locked(tx, number)
+    if row["head"] is not None:
+        raise NotForThat(f"{number} is asked together with {row['head']}: drop that")
     if row["state"] not in (inbox.WAITING, inbox.ANSWERED, inbox.PARKED):
         raise NotForThat(f"{number} is {row['state']}: nothing more happens to it")
     if row["is_claimed"] and row["state"] in OPEN:
@@ -117,13 +122,14 @@ async def drop(tx: Transaction, number: int, *, is_hosted: bool) -> None:
         await tx.run("update thread set owner = null where lane = :lane", lane=row["lane"])
     await tx.run(
         "update inbox set state = 'ignored', error = 'dropped by the operator' || coalesce('; ' || error, '')"
-        " where id = :id",
+        " where id = :id or head = :id",
         id=number,
     )
     await tx.run(
         "update outbox set state = 'refused' where inbox = :id and state in ('waiting', 'sending', 'doubtful')",
         id=number,
     )
+    await prompts.close(tx, number)
 
 
 async def _reopen(tx: Transaction, answer: Sequence[Row], *, is_suspect: bool) -> None:

@@ -24,4 +24,5 @@ async def forget(tx: Transaction, *, before: float, batch: int = BATCH) -> int:
     What is open stays, however old, and so does what is parked: it waits for a person.
     """
     await tx.run(f"delete from outbox where inbox in ({_OLD})", before=before, batch=batch)  # noqa: S608 - our words
+    await tx.run(f"delete from prompt where state = 'closed' and taken_by in ({_OLD})", before=before, batch=batch)  # noqa: S608
     return await tx.run(f"delete from inbox where id in ({_OLD})", before=before, batch=batch)  # noqa: S608 - likewise

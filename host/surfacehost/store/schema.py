@@ -2,9 +2,29 @@
 
 from surfacehost.store.transaction import StoreRefused, Transaction
 
-VERSION = 2
+VERSION = 3
 
-TABLES = """
+PROMPTS = """
+create table prompt (                -- what the agent wants to be told before it goes on
+    id integer primary key autoincrement,
+    surface text not null,
+    lane text not null,
+    reply text not null,             -- id of the reply that shows it
+    body text not null,              -- JSON: what is asked, who may decide, what can be said
+    occasion text not null,          -- JSON: the event that tells the agent that its time has passed
+    expires_at double precision not null,
+    state text not null default 'open', -- open | expired | taken | closed
+    taken_by integer,                -- the event that decided it
+    resume text not null default '[]', -- JSON: what that says to the agent
+    outcome text not null default ''
+);
+create index prompt_standing on prompt (lane) where state <> 'closed';
+create index prompt_open on prompt (expires_at) where state = 'open';
+create index prompt_taken on prompt (taken_by);
+"""
+
+TABLES = (
+    """
 create table surface (               -- one row per surface instance: who listens, and how far it is
     name text primary key,
     owner text,
@@ -21,7 +41,6 @@ create table thread (                -- the unit of claiming: one conversation
     lane text primary key,           -- its key in the first generation; with # behind it the fast lane of commands
     surface text not null,
     generation integer not null default 1,
-    interrupts text not null default '[]',
     owner text,
     fence integer not null default 0,
     pending integer not null default 0,
@@ -43,6 +62,14 @@ create table inbox (
     failed_at double precision,      -- the first failed attempt
     waited_s double precision not null default 0, -- the pauses after failed attempts, summed up: no clock to be set
     error text,
+    shown text,                      -- JSON: what the surface noted with the preview of the answer
+    finding text not null default '', -- what admission found: hasty, busy, or nothing
+    gathered integer not null default 0, -- 1: what goes along with it is known, and stays so
+    head integer,                    -- the event that it goes along with
+    revised integer not null default 0, -- how often its words were changed after it had begun: each is a new run
+    erased integer not null default 0, -- 1: taken back, to be forgotten once it is settled
+    interrupter integer,             -- the event that stops its run
+    asked_with integer,              -- … and with which it is asked once more, its own run having been stopped
     unique (surface, event_id)
 );
 create table outbox (
@@ -56,14 +83,74 @@ create table outbox (
     note text,                       -- JSON: what the surface wrote down before it handed the part to its platform
     unique (surface, reply)
 );
+create table person (                -- who was let in, besides those whom the settings name
+    surface text not null,
+    person text not null,
+    role text not null,              -- guest | owner
+    since double precision not null,
+    primary key (surface, person)
+);
+create table pairing (               -- who asked to be let in, with the code that they were told
+    surface text not null,
+    person text not null,
+    code text not null,
+    event_id text not null,          -- the message that it was the answer to
+    asked_at double precision not null,
+    primary key (surface, person)
+);
+create table wrong_code (            -- codes that were none, and who tried them
+    surface text not null,
+    person text not null,
+    at double precision not null
+);
+create table link (                  -- direct chats of one person, by the two codes of /link
+    lane text primary key,           -- the conversation's key in its first generation
+    surface text not null,
+    person text not null,
+    account text not null,           -- the same for all chats of the person
+    home text not null,              -- the lane whose conversation it goes on with
+    since double precision not null
+);
+create table linking (               -- the first code: told in one chat, to be said in another
+    lane text primary key,
+    surface text not null,
+    person text not null,
+    code text not null,
+    told_at double precision not null,
+    other_lane text,                 -- where it was said, by whom and in which message
+    other_surface text,
+    other_person text,
+    other_event text,
+    second text                      -- the code that was told there, to be said in the first chat
+);
+create table moved (                 -- chats with another id than their conversations began under
+    surface text not null,
+    chat text not null,              -- the present id
+    was text not null,               -- the first one: conversations keep it
+    primary key (surface, chat)
+);
 create index thread_ready on thread (surface, ready_at) where pending = 1 and owner is null;
 create index inbox_open on inbox (lane, id) where state in ('waiting', 'answered');
 create index inbox_parked on inbox (surface, id) where state = 'parked';
 create index inbox_handled on inbox (received_at) where state in ('done', 'ignored', 'refused');
+create index inbox_said on inbox (lane, id) where state in ('done', 'refused', 'parked');
+create index inbox_along on inbox (head) where head is not null;
+create index inbox_asked_with on inbox (asked_with) where asked_with is not null;
 create index outbox_of on outbox (inbox, id);
 create table meta (key text primary key, value text not null);
 """
+    + PROMPTS
+)
 
+
+_OPEN_QUESTIONS = """
+insert into prompt (surface, lane, reply, body, occasion, expires_at)
+    select surface, lane, '', json_object('question', '', 'person', '', 'options', json('[]'), 'interrupts',
+        json((select json_group_array(json_extract(value, '$.id')) from json_each(interrupts)))), '', 1e15
+    from thread where interrupts <> '[]';
+alter table thread drop column interrupts;
+"""
+"""What version 2 knew of what the agent waits to be told."""
 
 MIGRATIONS = {
     1: """
@@ -75,6 +162,67 @@ alter table outbox add column note text;
 update outbox set note = '{}' where state in ('sending', 'doubtful');
 create index inbox_handled on inbox (received_at) where state in ('done', 'ignored', 'refused');
 """,
+    2: """
+alter table inbox add column shown text;
+alter table inbox add column finding text not null default '';
+create index inbox_said on inbox (lane, id) where state in ('done', 'refused', 'parked');
+create table person (
+    surface text not null,
+    person text not null,
+    role text not null,
+    since double precision not null,
+    primary key (surface, person)
+);
+create table pairing (
+    surface text not null,
+    person text not null,
+    code text not null,
+    event_id text not null,
+    asked_at double precision not null,
+    primary key (surface, person)
+);
+create table wrong_code (
+    surface text not null,
+    person text not null,
+    at double precision not null
+);
+create table link (
+    lane text primary key,
+    surface text not null,
+    person text not null,
+    account text not null,
+    home text not null,
+    since double precision not null
+);
+create table linking (
+    lane text primary key,
+    surface text not null,
+    person text not null,
+    code text not null,
+    told_at double precision not null,
+    other_lane text,
+    other_surface text,
+    other_person text,
+    other_event text,
+    second text
+);
+alter table inbox add column gathered integer not null default 0;
+alter table inbox add column head integer;
+alter table inbox add column revised integer not null default 0;
+alter table inbox add column erased integer not null default 0;
+alter table inbox add column interrupter integer;
+alter table inbox add column asked_with integer;
+create index inbox_asked_with on inbox (asked_with) where asked_with is not null;
+create index inbox_along on inbox (head) where head is not null;
+create table moved (
+    surface text not null,
+    chat text not null,
+    was text not null,
+    primary key (surface, chat)
+);
+"""
+    + PROMPTS
+    + _OPEN_QUESTIONS,
 }
 """What makes a database of the version before the next one."""
 

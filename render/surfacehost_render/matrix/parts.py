@@ -1,6 +1,6 @@
 """An answer as several Matrix messages, none larger than an event may be."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from surfacehost_render.clean import is_visible
 from surfacehost_render.matrix.cut import Cutter, Piece
@@ -9,22 +9,30 @@ from surfacehost_render.parse import Source, read
 
 _SMALLEST = 500
 
+Measure = Callable[[str, str | None], int]
+"""What a body and a formatted_body take; never less than their UTF-8 bytes."""
 
-def matrix_parts(markdown: str, *, max_bytes: int = 20_000) -> list[MatrixText]:
+
+def matrix_parts(markdown: str, *, max_bytes: int = 20_000, measure: Measure | None = None) -> list[MatrixText]:
     """The messages that show the Markdown, in order; none if there is nothing to see.
 
-    `max_bytes` (at least 500) bounds the UTF-8 bytes of body and formatted_body together. An event may have 65,536
-    bytes after JSON and encryption (Client-Server API, size limits), and an edit carries its text twice: 20,000 is
-    safe for a message, 10,000 for an edit. Cuts fall between blocks; a block of code cut in two is closed and opened
-    again with its language, a table repeats its header. Run it in a thread from some 20 kB on.
+    `max_bytes` (at least 500) bounds what `measure` says of each; without it the UTF-8 bytes of body and
+    formatted_body together. An event may have 65,536 bytes after JSON and encryption (Client-Server API, size limits),
+    and an edit carries its text twice: by UTF-8 bytes 20,000 is safe for a message, 10,000 for an edit. Cuts fall
+    between blocks; a block of code cut in two is closed and opened again with its language, a table repeats its
+    header. Run it in a thread from some 20 kB on.
     """
     if max_bytes < _SMALLEST:
         raise ValueError(f"max_bytes must be at least {_SMALLEST}")
     source = read(markdown)
     if not is_visible(source.text):
         return []
+
+    def size(part: MatrixText) -> int:
+        return measure(part.body, part.formatted_body) if measure else part.size
+
     whole = render(source)
-    if whole.size <= max_bytes:
+    if size(whole) <= max_bytes:
         return [whole]
 
     def rendered(text: str) -> MatrixText:
@@ -32,14 +40,14 @@ def matrix_parts(markdown: str, *, max_bytes: int = 20_000) -> list[MatrixText]:
 
     def fitting(pieces: list[Piece]) -> Iterator[MatrixText]:
         message = rendered("".join(piece.text for piece in pieces))
-        if message.size <= max_bytes or len(pieces) == 1:
+        if size(message) <= max_bytes or len(pieces) == 1:
             yield message
         else:  # rare: neighbours can take more room together, as items of one list whose lines stand apart
             middle = len(pieces) // 2
             yield from fitting(pieces[:middle])
             yield from fitting(pieces[middle:])
 
-    cutter = Cutter(measure=lambda text: rendered(text).size, max_size=max_bytes)
+    cutter = Cutter(measure=lambda text: size(rendered(text)), max_size=max_bytes)
     packs = _packed(cutter.divide(source.text), max_bytes)
     return [message for pack in packs for message in fitting(pack) if is_visible(message.body)]
 

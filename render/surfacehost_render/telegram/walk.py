@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from markdown_it.token import Token
 
 from surfacehost_render.links import text, words
+from surfacehost_render.telegram.formula import by_hand
 from surfacehost_render.telegram.tables import layout
 from surfacehost_render.telegram.writer import Composed, Writer
 
@@ -55,7 +56,9 @@ def _code_block(writer: Writer, token: Token, _rest: Iterator[Token]) -> None:
 
 
 def _maths_block(writer: Writer, token: Token, _rest: Iterator[Token]) -> None:
-    writer.code_block(token.content.strip(), "latex")
+    source = token.content.strip()
+    formula = by_hand(source)
+    writer.code_block(source if formula is None else formula, "latex" if formula is None else "")
 
 
 def _rule(writer: Writer, _token: Token, _rest: Iterator[Token]) -> None:
@@ -95,7 +98,8 @@ def _item_open(writer: Writer, token: Token, _rest: Iterator[Token]) -> None:
         writer.lists[-1] = number + 1
         mark = f"{number}{token.markup}"
     if "checked" in token.meta:
-        mark = "☑" if token.meta["checked"] else "☐"
+        box = "☑" if token.meta["checked"] else "☐"
+        mark = box if number is None else f"{mark} {box}"
     writer.item(mark)
 
 
@@ -109,9 +113,9 @@ def _item_close(writer: Writer, _token: Token, _rest: Iterator[Token]) -> None:
 def _table(writer: Writer, _token: Token, rest: Iterator[Token]) -> None:
     """Aligned lines if a phone can show them and they lose nothing by it, else one record for each row."""
     rows, alignments = _read_table(rest)
-    has_links = any(token.type == "link_open" for row in rows for cell in row for token in cell)
-    plain = [[words(cell).replace("\n", " ") for cell in row] for row in rows]
-    aligned = None if has_links else layout(plain, alignments)
+    does_not_fit = any(token.type in ("link_open", "hardbreak") for row in rows for cell in row for token in cell)
+    plain = [[words(cell) for cell in row] for row in rows]
+    aligned = None if does_not_fit else layout(plain, alignments)
     if aligned is not None:
         writer.code_block(aligned, "")
     else:
@@ -169,7 +173,8 @@ def _code(writer: Writer, token: Token, _rest: Iterator[Token]) -> None:
 
 
 def _maths(writer: Writer, token: Token, _rest: Iterator[Token]) -> None:
-    writer.code("code", token.content.strip())
+    source = token.content.strip()
+    writer.code("code", by_hand(source) or source)
 
 
 def _open(kind: str) -> _Step:

@@ -1,0 +1,112 @@
+"""Marks on people's messages: that one waits, that one was seen, that it failed.
+
+They are put beside everything else, in order, and cost a message nothing: what fails is logged, what is too much is
+left out. Where a surface can't put marks, one line tells that a message waits, if it does for long.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from surfacehost.events import Event, Message
+from surfacehost.store.inbox import FAST, Entry
+from surfacehost.surface import Reacts, Surface
+
+WAITS, SEEN, FAILED = "⏳", "👀", "⚠️"
+MOST = 100
+"""How many marks may wait to be put; more would only tell of a platform that is away."""
+LIMIT_S = 10.0
+"""How long one may take."""
+TOLD_AFTER_S = 2.0
+"""How long a message waits before a line says so: what is said sooner is soon followed by the answer itself."""
+
+Tell = Callable[[Message, str], Awaitable[None]]
+"""Says that a message waits in a lane."""
+
+log = logging.getLogger(__name__)
+
+
+class Courtesies:
+    """The marks of one surface instance."""
+
+    def __init__(self, surface: Surface, tell: Tell) -> None:
+        self._surface = surface if isinstance(surface, Reacts) else None
+        self._tell = tell
+        self._untold: asyncio.Queue[tuple[float, Message, str]] = asyncio.Queue(MOST)
+        self._due: asyncio.Queue[tuple[Event, str | None]] = asyncio.Queue(MOST)
+        self._working: set[str] = set()
+        self._waiting: dict[str, str] = {}
+        """For each lane in which one waits, the first that does: it is told so, not each."""
+        self._marked: set[str] = set()
+        self._standing: set[str] = set()
+        """Of those marked the ones that a mark was put on: what was left out need not be taken away."""
+
+    async def run(self) -> None:
+        """Put the marks, for as long as the host runs, or say the lines."""
+        if self._surface is None:
+            await self._say_lines()
+        while self._surface is not None:
+            event, mark = await self._due.get()
+            if mark is not None or event.id in self._standing:
+                await self._put(self._surface, event, mark)
+
+    async def _put(self, surface: Reacts, event: Event, mark: str | None) -> None:
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                await surface.react(event, mark)
+        except Exception as error:  # noqa: BLE001 - a courtesy; see Reacts
+            log.info("%s can't mark %s: %s: %s", event.surface, event.id, type(error).__name__, error)
+            return
+        if mark in (WAITS, SEEN):
+            self._standing.add(event.id)
+        else:
+            self._standing.discard(event.id)
+
+    def stored(self, event: Event, lane: str) -> None:
+        """*event* is in the inbox: the first that has to wait for the one before it is told so."""
+        if isinstance(event, Message) and event.sender and lane in self._working and lane not in self._waiting:
+            self._waiting[lane] = event.id
+            self._mark(event, WAITS)
+            if self._surface is None and not self._untold.full():
+                self._untold.put_nowait((time.monotonic() + TOLD_AFTER_S, event, lane))
+
+    def begun(self, entry: Entry) -> None:
+        """It is the turn of *entry*."""
+        if entry.lane.endswith(FAST):
+            return
+        self._working.add(entry.lane)
+        self._waiting.pop(entry.lane, None)
+        for event in (entry.event, *(one.event for one in entry.along)):
+            if isinstance(event, Message) and event.sender:
+                if not event.direct:
+                    self._mark(event, SEEN)
+                elif event.id in self._marked:
+                    self._mark(event, None)
+
+    def put_off(self, entry: Entry) -> None:
+        """*entry* is tried again later."""
+        self._working.discard(entry.lane)
+
+    def ended(self, entry: Entry, *, has_failed: bool) -> None:
+        """*entry* is done with."""
+        self._working.discard(entry.lane)
+        for event in (entry.event, *(one.event for one in entry.along)):
+            if event.id in self._marked:
+                self._mark(event, FAILED if has_failed else None)
+
+    async def _say_lines(self) -> None:
+        while True:
+            due_at, event, lane = await self._untold.get()
+            await asyncio.sleep(due_at - time.monotonic())
+            if self._waiting.get(lane) == event.id:
+                await self._tell(event, lane)
+
+    def _mark(self, event: Event, mark: str | None) -> None:
+        if self._surface is None or self._due.full():
+            return
+        self._due.put_nowait((event, mark))
+        if mark in (WAITS, SEEN):
+            self._marked.add(event.id)
+        else:
+            self._marked.discard(event.id)

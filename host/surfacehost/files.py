@@ -1,0 +1,89 @@
+"""The files of an answer and of its question: between the media shelf, the agent's words for them and people's."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from surfacehost.agent import wire
+from surfacehost.errors import TooLarge, Undeliverable
+from surfacehost.events import File, Message
+from surfacehost.media import Given, Incoming, Item, Links, Missing, Shelf, id_of, shelve
+from surfacehost.store.inbox import Entry
+from surfacehost.surface import Surface
+from surfacehost.texts import language_of, say
+
+KINDS = {"image": "image", "sticker": "image", "audio": "audio", "voice": "audio", "video": "video"}
+"""What the wire contract calls what people send; everything else is a document."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Takes files over, in both directions."""
+
+    shelf: Shelf
+    links: Links
+    incoming: Incoming
+    public_url: str
+    """How people reach the host's web server; empty: they don't."""
+    locale: str = "auto"
+
+    async def bring(self, surface: Surface, message: Message) -> tuple[list[wire.Part], str]:
+        """What came with *message* as the agent is told of it, and what the person is told of the rest.
+
+        Raises NotReady when the platform or the disk has to be waited for.
+        """
+        if not message.attachments:
+            return [], ""
+        given, missing = await self.incoming.bring(surface, message)
+        return [_part(one) for one in given], "\n".join(self._excuse(message, one) for one in missing)
+
+    async def take(self, entry: Entry, files: Sequence[wire.File], *, shows: bool) -> tuple[list[Any], list[str]]:
+        """What is stored of *files*, for a surface that *shows* them, and what is said about the others."""
+        bodies: list[Any] = []
+        lines: list[str] = []
+        language = language_of(entry.event.locale, self.locale)
+        for number, file in enumerate(files):
+            item_id = id_of("out", entry.event.surface, entry.event.id, entry.retried, number)
+            try:
+                item = await shelve(self.shelf, item_id, file.name, file.mime_type, file.url)
+            except (TooLarge, Undeliverable) as error:
+                log.warning("a file of the agent's for %s is left out: %s", entry.event.key, error)
+                lines.append(_instead(language, file))
+                continue
+            if shows:
+                bodies.append({"item": item.id, "name": item.name})
+            else:
+                lines.append(self._link(language, item, file))
+        return bodies, lines
+
+    def find(self, body: Any) -> File | None:  # noqa: ANN401 - JSON
+        """The file that ``take`` stored; none when it is not kept any more."""
+        if (item := self.shelf.find(body["item"])) is None:
+            return None
+        url = self.links.url(self.public_url, item) if self.public_url else ""
+        return File(path=self.shelf.path(item), name=item.name, mime_type=item.mime_type, size=item.size, url=url)
+
+    def _excuse(self, message: Message, missing: Missing) -> str:
+        limit = f"{self.shelf.at_most / 1_000_000:g} MB"
+        return say(
+            language_of(message.locale, self.locale), f"attachment_{missing.why}", name=missing.name, limit=limit
+        )
+
+    def _link(self, language: str, item: Item, file: wire.File) -> str:
+        if self.public_url:
+            return say(language, "file", name=item.name, url=self.links.url(self.public_url, item))
+        return _instead(language, file)
+
+
+def _instead(language: str, file: wire.File) -> str:
+    """The line for a file that can't be shown: its own address, where it has one that people can open."""
+    is_link = file.url.startswith(("https://", "http://"))
+    return say(language, "file" if is_link else "file_inline", name=file.name, url=file.url)
+
+
+def _part(given: Given) -> wire.Part:
+    kind = KINDS.get(given.kind, "document")
+    return wire.Part(kind=kind, name=given.name, mime_type=given.mime_type, size=given.size, url=given.url)

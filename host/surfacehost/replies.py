@@ -1,0 +1,130 @@
+"""What is said to people: written down first, in the parts that a surface makes of it, then given to be sent."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from surfacehost.approvals import shown
+from surfacehost.conversation import Said, sentence
+from surfacehost.errors import Kind, PlatformError
+from surfacehost.events import Reply
+from surfacehost.files import Files
+from surfacehost.jsontext import whole
+from surfacehost.store import inbox, outbox
+from surfacehost.store.prompts import Prompt
+from surfacehost.store.sqlite import SqliteDatabase
+from surfacehost.surface import Surface
+from surfacehost.texts import language_of, say
+from surfacehost.visits import Tenant, Visit
+from surfacehost.ways import Step, Ways
+
+COMPOSE_IN_THREAD = 20_000
+"""From this many characters on composing takes long enough to hold up the loop."""
+
+log = logging.getLogger(__name__)
+
+
+class Replies:
+    """The way out of every answer, through the outbox."""
+
+    def __init__(
+        self, *, database: SqliteDatabase, tenants: Mapping[str, Tenant], ways: Ways, files: Files, locale: str
+    ) -> None:
+        self._database = database
+        self._tenants = tenants
+        self._ways = ways
+        self._files = files
+        self._locale = locale
+
+    async def keep(self, visit: Visit, said: Said, *, hands_on: bool = False) -> None:
+        """Write the whole answer down, in the parts that the surface makes of it."""
+        surface, prompt = self._tenants[visit.entry.event.surface].surface, said.prompt
+        bodies, lines = await self._files.take(visit.entry, said.files, shows=surface.capabilities.files)
+        words = await self._parts(visit.entry, replace(said, text="\n\n".join(filter(None, [said.text, *lines]))))
+        parts = [*words, *_file_parts(visit.entry, bodies, behind=len(words))]
+        if prompt is not None:
+            asked = await self._asked(visit.entry, prompt, behind=len(parts))
+            parts, prompt = [*parts, *asked], replace(prompt, reply=asked[-1].id)
+        await self._database.tx(
+            outbox.answer, visit.entry, parts, generation=said.generation, prompt=prompt, hands_on=hands_on
+        )
+        visit.entry = replace(visit.entry, state=inbox.ANSWERED)
+        self._ways.mark(visit.entry.event, Step.ANSWERED)
+
+    async def excuse(self, visit: Visit, error: Exception, ends: str = inbox.DONE) -> None:
+        """Write down the sentence that *error* is, in place of any answer, and how its event ends once it is said."""
+        event = visit.entry.event
+        failure = PlatformError.of(error)
+        log.error("%s (ref %s) in %s", failure, failure.ref, event.key, exc_info=failure.__cause__)
+        text = sentence(failure, language_of(event.locale, self._locale))
+        parts = await self._parts(visit.entry, Said(text=text, kind="notice"), is_sentence=True)
+        reason = f"{failure} (ref {failure.ref})"
+        undecided = failure.is_repeatable or failure.kind is Kind.UNREACHABLE
+        await self._database.tx(outbox.explain, visit.entry, parts, ends=ends, error=reason, undecided=undecided)
+        visit.entry = replace(visit.entry, state=inbox.ANSWERED, ends=ends)
+        visit.has_failed = failure.kind is not Kind.CANCELLED
+
+    async def tell_decided(self, entry: inbox.Entry, prompt: Prompt | None) -> AsyncGenerator[Reply, None]:
+        """Let whoever sees *prompt* see what it came to, where the surface can show that in its place."""
+        surface = self._tenants[entry.event.surface].surface
+        if prompt is None or not prompt.reply or not surface.capabilities.choices:
+            return
+        [*_, body] = await self._compose(surface, whole(f"{prompt.question}\n\n{prompt.outcome}"))
+        part = outbox.Part(id=f"{prompt.reply}/decided/{entry.id}", kind="decided", body=body)
+        await self._database.tx(outbox.tell_decided, entry, part, prompt.reply)
+        async for reply in self.unsent(entry):
+            yield reply
+
+    async def unsent(self, entry: inbox.Entry) -> AsyncGenerator[Reply, None]:
+        """The replies that are still to be sent; each counts as sent when the next one is asked for."""
+        reply = await self._database.tx(outbox.send_next, entry)
+        shows = self._tenants[entry.event.surface].surface.capabilities
+        while reply is not None:
+            whole_reply = await self._whole(reply)
+            yield whole_reply if shows.choices else replace(whole_reply, choices=())
+            self._ways.mark(entry.event, Step.SENT)
+            self._tenants[entry.event.surface].health.confirm()
+            self._tenants[entry.event.surface].guard.answered(entry.event)
+            reply = await self._database.tx(outbox.send_next, entry, reply.id)
+
+    async def _parts(
+        self, entry: inbox.Entry, said: Said, *, is_sentence: bool = False, behind: int = 0
+    ) -> list[outbox.Part]:
+        bodies = await self._compose(self._tenants[entry.event.surface].surface, whole(said.text))
+        return [
+            outbox.Part(id=outbox.reply_id(entry, number, is_sentence=is_sentence), kind=said.kind, body=body)
+            for number, body in enumerate(bodies, behind)
+        ]
+
+    async def _asked(self, entry: inbox.Entry, prompt: Prompt, *, behind: int) -> list[outbox.Part]:
+        """The parts that ask *prompt*, behind as many others; what can be said to it stands with the last."""
+        text = shown(prompt, language_of(entry.event.locale, self._locale))
+        said = await self._parts(entry, Said(text=text), behind=behind)
+        return [*said[:-1], replace(said[-1], kind="prompt")]
+
+    async def _compose(self, surface: Surface, text: str) -> list[Any]:
+        if not text.strip():
+            return []
+        if len(text) < COMPOSE_IN_THREAD:
+            return list(surface.compose(text))
+        return list(await asyncio.to_thread(surface.compose, text))
+
+    async def _whole(self, reply: Reply) -> Reply:
+        """*reply* with its file; a sentence where that is not kept any more."""
+        if reply.kind != "file":
+            return reply
+        if (file := self._files.find(reply.body)) is not None:
+            return replace(reply, file=file, body=None)
+        text = say(language_of(reply.event.locale, self._locale), "file_gone", name=reply.body["name"])
+        [body, *_] = await self._compose(self._tenants[reply.event.surface].surface, text)
+        return replace(reply, kind="notice", body=body)
+
+
+def _file_parts(entry: inbox.Entry, bodies: Sequence[Any], *, behind: int) -> list[outbox.Part]:
+    """The files of an answer, behind as many parts of words."""
+    return [
+        outbox.Part(id=outbox.reply_id(entry, number), kind="file", body=body)
+        for number, body in enumerate(bodies, behind)
+    ]

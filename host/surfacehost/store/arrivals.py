@@ -1,0 +1,164 @@
+"""What comes in: who listens for a surface, and how an event of it is stored, once."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from surfacehost.events import Edit, Event, Redaction
+from surfacehost.jsontext import dump
+from surfacehost.store import changes, copies, interruptions, moves, notes, rejections
+from surfacehost.store.inbox import FAST, IGNORED, WAITING
+from surfacehost.store.transaction import Fenced, Transaction
+from surfacehost.threads import ThreadKey, encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """A surface instance that this host listens for."""
+
+    surface: str
+    fence: int
+    cursor: str | None
+    suspect_until: float = 0.0
+    """What happened before then may have been answered by a host whose database this is an older copy of."""
+    formerly: Mapping[str, str] = field(default_factory=dict)
+    """Chats that have another id than their conversations: the present one to the first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """An event on its way in: where it waits, and whether anybody will be asked about it."""
+
+    event: Event
+    lane: str
+    body: str
+    """The event as it is stored; empty for one that is only remembered so that it is not taken again."""
+    state: str = "waiting"
+    finding: str = ""
+    """What admission found about it, if there is something to tell the person."""
+    ends: str = "done"
+    """The state it will have once that has been told."""
+    error: str | None = None
+    joins: Callable[[Event, Event], bool] | None = None
+    """What is a piece of what; given where it is not taken while an earlier message is being answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """What a surface has to tell besides events."""
+
+    moved: Mapping[str, str] = field(default_factory=dict)
+    """Chats that got another id: old to new."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """What it could not make sense of, by the id that an event would have."""
+    restarting: Collection[str] = ()
+    """Ids of messages whose run can begin anew with other words."""
+    interrupting: Mapping[str, str] = field(default_factory=dict)
+    """Messages that stop a run, by their ids: the message whose run it is."""
+
+
+async def elect(tx: Transaction, surface: str) -> Seat:
+    """Become the one who listens for *surface*, and set free what a predecessor had claimed.
+
+    Only for a database that no other host can have open: there, whoever else stands as owner is dead.
+    """
+    await tx.run("insert into surface (name) values (:name) on conflict (name) do nothing", name=surface)
+    await tx.run("update surface set owner = :node, fence = fence + 1 where name = :name", node=tx.node, name=surface)
+    await tx.run("update thread set owner = null where surface = :name and owner <> :node", name=surface, node=tx.node)
+    await tx.run(
+        # Materialized, or SQLite would look through everything that the surface ever received.
+        "with open as materialized (select id, surface from inbox where state in ('waiting', 'answered'))"
+        " update outbox set state = 'doubtful'"
+        " where state = 'sending' and inbox in (select id from open where surface = :name)",
+        name=surface,
+    )
+    row = (await tx.rows("select fence, cursor from surface where name = :name", name=surface))[0]
+    restored = await copies.last_restored(tx)
+    return Seat(
+        surface=surface, fence=row["fence"], cursor=row["cursor"], suspect_until=restored.until if restored else 0.0,
+        formerly=await moves.read(tx, surface),
+    )  # fmt: skip
+
+
+async def ingest(
+    tx: Transaction,
+    seat: Seat,
+    arrivals: Sequence[Arrival],
+    *,
+    now: float,
+    cursor: str | None = None,
+    memory: Mapping[str, Any] | None = None,
+    aside: Aside | None = None,
+) -> list[Arrival]:
+    """Store those of *arrivals* that are new, the cursor behind them, the surface's notes, and what came aside.
+
+    What is changed or taken back of earlier ones is, see ``changes``.
+    Returns the new ones. Raises Fenced when another host listens for the surface by now.
+    """
+    held = await tx.run(
+        "update surface set cursor = coalesce(:cursor, cursor) where name = :name and owner = :node and fence = :fence",
+        cursor=cursor, name=seat.surface, node=tx.node, fence=seat.fence,
+    )  # fmt: skip
+    if not held:
+        raise Fenced(f"another host listens for {seat.surface}")
+    formerly, aside = seat.formerly, aside or Aside()
+    if aside.moved:
+        await moves.write(tx, seat.surface, aside.moved)
+        formerly = await moves.read(tx, seat.surface)
+    arrivals = [replace(arrival, lane=moves.lane_of(arrival.lane, formerly, FAST)) for arrival in arrivals]
+    fresh = []
+    for arrival in arrivals:
+        judged = await _judged(tx, arrival)
+        if await insert(tx, judged, now, suspect_until=seat.suspect_until):
+            fresh.append(judged)
+    for event_id, text in aside.unread.items():
+        await _park(tx, seat.surface, event_id, text, now)
+    for arrival in fresh:
+        if isinstance(arrival.event, Edit | Redaction):
+            await changes.apply(tx, arrival.event, aside.restarting)
+        elif arrival.event.id in aside.interrupting:
+            await interruptions.interrupt(tx, seat.surface, aside.interrupting[arrival.event.id], by=arrival.event.id)
+    await notes.write(tx, seat.surface, memory or {})
+    return fresh
+
+
+async def _judged(tx: Transaction, arrival: Arrival) -> Arrival:
+    """*arrival* as it is stored where messages are not taken while an earlier one is being answered."""
+    if arrival.joins is None:
+        return arrival
+    match await rejections.judged(tx, arrival.lane, arrival.event, arrival.joins):
+        case rejections.Rejection.FIRST:
+            lane, finding = arrival.lane + FAST, rejections.BUSY
+            return replace(arrival, lane=lane, finding=finding, ends=IGNORED, error=rejections.REASON)
+        case rejections.Rejection.FURTHER:
+            return replace(arrival, body="", state=IGNORED, error=rejections.REASON)
+    return arrival
+
+
+async def insert(tx: Transaction, arrival: Arrival, now: float, *, suspect_until: float = 0.0) -> bool:
+    """Store *arrival*; False where it is known by its id."""
+    inserted = await tx.run(
+        "insert into inbox (surface, event_id, lane, body, state, finding, ends, error, received_at, suspect)"
+        " values (:surface, :event, :lane, :body, :state, :finding, :ends, :error, :now, :suspect)"
+        " on conflict (surface, event_id) do nothing",
+        surface=arrival.event.surface, event=arrival.event.id, lane=arrival.lane, body=arrival.body,
+        state=arrival.state, finding=arrival.finding, ends=arrival.ends, error=arrival.error, now=now,
+        suspect=(arrival.event.at or now) < suspect_until,
+    )  # fmt: skip
+    if inserted and arrival.state == WAITING:
+        await tx.run(
+            "insert into thread (lane, surface, pending) values (:lane, :surface, 1)"
+            " on conflict (lane) do update set pending = 1",
+            lane=arrival.lane, surface=arrival.event.surface,
+        )  # fmt: skip
+    return bool(inserted)
+
+
+async def _park(tx: Transaction, surface: str, event_id: str, text: str, now: float) -> None:
+    """Keep what the surface could not read, for the operator. It belongs to no conversation and holds up none."""
+    await tx.run(
+        "insert into inbox (surface, event_id, lane, body, state, received_at, error)"
+        " values (:surface, :event, :lane, :body, 'parked', :now, :error) on conflict (surface, event_id) do nothing",
+        surface=surface, event=event_id, lane=encode(ThreadKey(surface, "", "")), body=dump({"unread": text}),
+        now=now, error="the surface can't read it; the log says why",
+    )  # fmt: skip

@@ -1,0 +1,80 @@
+"""What waits in a conversation, seen from inside it: given up by ``/stop``, counted by ``/status``, asked again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from surfacehost.events import Event, Message
+from surfacehost.store.gather import Along, gone_along, readable
+from surfacehost.store.inbox import FAST, Entry, hold
+from surfacehost.store.interruptions import handed_on
+from surfacehost.store.transaction import Row, Transaction
+
+LOOK_BACK = 50
+"""Among so many of the latest events of a conversation its last question is looked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """The events of a conversation that are not yet answered."""
+
+    running: Event | None
+    """What is being worked on."""
+    count: int
+    """How many wait behind it; of those that were given up, how many."""
+
+
+async def queue(tx: Transaction, entry: Entry) -> Queue:
+    """What is open in the conversation of *entry*, itself left out."""
+    running, waiting = await _open(tx, entry)
+    return Queue(running=readable(running["body"]) if running else None, count=len(waiting))
+
+
+async def give_up(tx: Transaction, entry: Entry, *, person: str | None) -> Queue:
+    """Give up what waits and was said before *entry*: *person*'s alone where one is named. Raises Fenced.
+
+    What is being worked on is let be; what the host itself has to say as well.
+    """
+    await hold(tx, entry)
+    running, waiting = await _open(tx, entry)
+    events = {row["id"]: readable(row["body"]) for row in waiting}
+    mine = [number for number, event in events.items() if event and event.sender and person in (None, event.sender)]
+    for number in mine:
+        await tx.run("update inbox set state = 'ignored', error = 'given up by /stop' where id = :id", id=number)
+    return Queue(running=readable(running["body"]) if running else None, count=len(mine))
+
+
+async def latest(tx: Transaction, entry: Entry) -> list[Message]:
+    """What the person of *entry* said in its conversation before, the latest first; what was asked together as one."""
+    rows = await tx.rows(
+        "select id, body from inbox where lane = :lane and state in ('done', 'refused', 'parked') and id < :id"
+        " and head is null order by id desc limit :most",
+        lane=entry.lane.rstrip(FAST), id=entry.id, most=LOOK_BACK,
+    )  # fmt: skip
+    found = []
+    for row in rows:
+        event = readable(row["body"])
+        if isinstance(event, Message) and event.sender == entry.event.sender:
+            along = await gone_along(tx, row["id"])
+            before = await handed_on(tx, {row["id"], *(one.id for one in along)})
+            found.append(_together(event, before, along))
+    return found
+
+
+def _together(first: Message, before: Sequence[Message], along: Sequence[Along]) -> Message:
+    pieces = [*before, first, *(one.event for one in along if isinstance(one.event, Message))]
+    text = "\n\n".join(piece.text for piece in pieces if piece.text)
+    return replace(first, text=text, attachments=tuple(file for piece in pieces for file in piece.attachments))
+
+
+async def _open(tx: Transaction, entry: Entry) -> tuple[Row | None, list[Row]]:
+    """The event being worked on, if any, and those that wait, from before *entry*."""
+    lane = entry.lane.rstrip(FAST)
+    rows = await tx.rows(
+        "select id, body, state from inbox where lane = :lane and state in ('waiting', 'answered') and id < :id"
+        " and head is null order by id",
+        lane=lane, id=entry.id,
+    )  # fmt: skip
+    is_claimed = bool(await tx.rows("select 1 from thread where lane = :lane and owner is not null", lane=lane))
+    first = rows.pop(0) if rows and is_claimed else None
+    is_running = first is not None and first["state"] == "waiting"
+    return first if is_running else None, [row for row in rows if row["state"] == "waiting"]
