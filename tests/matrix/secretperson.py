@@ -10,16 +10,30 @@ from nio import (  # type: ignore[import-untyped]  # nio ships no type marker
     AsyncClient,
     AsyncClientConfig,
     Event,
+    MegolmEvent,
     ShareGroupSessionResponse,
+    ToDeviceMessage,
 )
 
 from surfacehost_devkit.homeserver import Account, Homeserver
 
 
 class HoldingClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
-    """Keeps back the keys it would hand to others, while told so."""
+    """Keeps back the keys it would hand to others, while told so, and what newer clients don't tell of themselves."""
 
     holding = False
+    sparse = False
+
+    def encrypt(self, room_id: str, message_type: str, content: dict[str, Any]) -> Any:
+        kind, sealed = super().encrypt(room_id, message_type, content)
+        if self.sparse:
+            del sealed["sender_key"], sealed["device_id"]
+        return kind, sealed
+
+    def _handle_timeline_event(self, event: Any, *args: Any) -> Any:
+        if isinstance(event, MegolmEvent) and event.sender == self.user_id and not event.sender_key:
+            event.sender_key = self.olm.account.identity_keys["curve25519"]  # she can read her own
+        return super()._handle_timeline_event(event, *args)
 
     async def _send(self, response_class: Any, *args: Any, **more: Any) -> Any:
         if self.holding and response_class is ShareGroupSessionResponse:
@@ -36,7 +50,8 @@ class HoldingClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
 class SecretPerson:
     """Logged in on a new device with a store of its own.
 
-    ``seen`` is what came, in order, in clear where it could be read; ``seen_in`` is the same by room.
+    ``seen`` is what came, in order, in clear where it could be read; ``seen_in`` is the same by room; ``told`` is what
+    came to her device.
     """
 
     def __init__(self, server: Homeserver, account: Account, folder: Path) -> None:
@@ -46,9 +61,11 @@ class SecretPerson:
         self.user_id = account.user_id
         self.seen: list[Any] = []
         self.seen_in: defaultdict[str, list[Any]] = defaultdict(list)
+        self.told: list[dict[str, Any]] = []
         self._password = account.password
         self._changed = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
+        self._failure: Exception | None = None
 
     async def __aenter__(self) -> Self:
         await self.nio.login(self._password)
@@ -77,9 +94,29 @@ class SecretPerson:
         answer = await self.nio.room_send(room, kind, body | content, ignore_unverified_devices=True)
         return str(answer.event_id)
 
+    async def withhold(self, room: str, user: str, device: str, code: str, reason: str) -> None:
+        """Let a device know that it does not get the key of what she writes in *room*."""
+        session = self.nio.olm.outbound_group_sessions[room]
+        content = {
+            "algorithm": "m.megolm.v1.aes-sha2",
+            "room_id": room,
+            "session_id": session.id,
+            "sender_key": self.nio.olm.account.identity_keys["curve25519"],
+            "code": code,
+            "reason": reason,
+        }
+        await self.nio.to_device(ToDeviceMessage("m.room_key.withheld", user, device, content))
+
     async def until(self, predicate: Callable[[], object], timeout_s: float = 20) -> None:
-        async with asyncio.timeout(timeout_s), self._changed:
-            await self._changed.wait_for(predicate)
+        """Wait for what comes; raises TimeoutError with what was seen, or what ended the sync."""
+        try:
+            async with asyncio.timeout(timeout_s), self._changed:
+                await self._changed.wait_for(lambda: self._failure or predicate())
+        except TimeoutError as late:
+            seen = "\n".join(repr(event)[:200] for event in self.seen[-8:])
+            raise TimeoutError(f"{self.user_id} waited {timeout_s} s in vain; last seen:\n{seen}") from late
+        if self._failure and not predicate():
+            raise self._failure
 
     async def hears(self, text: str) -> Any:
         """Wait for a message that it could read."""
@@ -91,11 +128,17 @@ class SecretPerson:
         return bool(getattr(event, "body", None) == text)
 
     async def _follow(self) -> None:
-        while True:
-            await self._once(10_000)
+        try:
+            while True:
+                await self._once(10_000)
+        except Exception as error:  # noqa: BLE001 - whatever ended it is raised to everybody who waits
+            self._failure = error
+            async with self._changed:
+                self._changed.notify_all()
 
     async def _once(self, timeout_ms: int) -> None:
         response = await self.nio.sync(timeout=timeout_ms, full_state=not timeout_ms)
+        self.told += [event.source for event in response.to_device_events]
         for room, info in response.rooms.join.items():
             self.seen += info.timeline.events
             self.seen_in[room] += info.timeline.events

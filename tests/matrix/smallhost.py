@@ -1,7 +1,7 @@
 """A small host around a Matrix surface, and what tests need to have one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
@@ -34,8 +34,8 @@ class TellingPut(FakePut):
         super().__init__(memory, cursor)
         self.called: Callable[[], Coroutine[Any, Any, None]] | None = None
 
-    async def __call__(self, *events: Event, cursor: str | None = None, notes: Mapping[str, Any] | None = None) -> None:
-        await super().__call__(*events, cursor=cursor, notes=notes)
+    async def __call__(self, *events: Event, **more: Any) -> None:
+        await super().__call__(*events, **more)
         if self.called is not None:
             await self.called()
 
@@ -90,7 +90,7 @@ class SmallHost:
     def invites(self) -> list[Invite]:
         return [event for event in self.put.events.values() if isinstance(event, Invite)]
 
-    async def until(self, predicate: Callable[[], object], timeout_s: float = 20) -> None:
+    async def until(self, predicate: Callable[[], object], timeout_s: float = 40) -> None:
         """Wait until the predicate is true; it is asked again after each sync, failure and settling."""
         async with asyncio.timeout(timeout_s), self._changed:
             await self._changed.wait_for(predicate)
@@ -145,7 +145,7 @@ class SmallHost:
             self._changed.notify_all()
 
 
-def settings_of(homeserver: Homeserver, account: Account, **more: object) -> MatrixSettings:
+def settings_of(homeserver: Homeserver, account: Account, /, **more: object) -> MatrixSettings:
     given: dict[str, Any] = {
         "homeserver": homeserver.url,
         "user_id": account.user_id,
@@ -154,6 +154,28 @@ def settings_of(homeserver: Homeserver, account: Account, **more: object) -> Mat
         "ca_file": homeserver.ca_file,
     }
     return MatrixSettings.model_validate(given | more)
+
+
+def settings_text(url: str, bot: Account, *, defaults: str = "", more: str = "") -> str:
+    """settings.toml of a real host with one account, which comes when it is invited and lets everybody write to it.
+
+    *defaults* are more lines of ``[defaults]``, *more* of the surface's table and behind it.
+    """
+    return f"""
+        [host]
+        locale = "en"
+        [web]
+        listen = "127.0.0.1:0"
+        [defaults]
+        dm_policy = "open"
+        {defaults}
+        [surfaces.matrix]
+        homeserver = "{url}"
+        user_id = "{bot.user_id}"
+        password = "{bot.password}"
+        invites = "allow"
+        {more}
+    """
 
 
 def register(homeserver: Homeserver, name: str) -> Account:

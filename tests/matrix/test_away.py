@@ -38,19 +38,6 @@ async def test_what_was_written_while_it_was_away_is_answered_once(
     assert not third.down
 
 
-async def test_a_long_absence_leaves_no_gap(make: MakeHost, alice: MatrixPerson, bot: Account) -> None:
-    async with make() as first:
-        room = await direct_chat(alice, bot)
-    await asyncio.gather(*(alice.send(room, str(number)) for number in range(110)))
-    asked = [e.body for e in await alice.history(room) if e.sender == alice.user_id and e.body]
-    async with make(first) as second:
-        await second.until(lambda: len(second.settled) == 111, timeout_s=60)
-    said = [e.body for e in await alice.history(room) if e.sender == bot.user_id and e.body]
-    assert said == ["hello", *(f"echo: {text}" for text in asked)]
-    assert len(said) == 111
-    assert not second.down
-
-
 async def test_an_invitation_from_meanwhile_is_followed(make: MakeHost, alice: MatrixPerson, bot: Account) -> None:
     async with make() as first:
         await first.online()

@@ -17,7 +17,7 @@ from surfacehost import Message, NotReady, Refused, Reply, Undeliverable
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.matrixperson import MatrixPerson
-from surfacehost_matrix import crypto
+from surfacehost_matrix import crypto, guards, keystore
 from surfacehost_matrix.send import Sender
 
 
@@ -177,7 +177,7 @@ async def test_odd_devices_of_one_hide_nobody_elses(
 ) -> None:
     room = await carol.chat_with(bot.user_id)
     await carol.hears("hello")
-    crypto.guard(carol.nio.olm)  # or she would stumble herself
+    guards.guard(carol.nio.olm, dict)  # or she would stumble herself
     await carol.nio.room_invite(room, alice.user_id)
     await alice.wait_invite(carol.user_id)
     device = alice.account.device_id
@@ -288,12 +288,12 @@ async def test_keys_that_could_not_be_handed_over_are_no_keys(
 
 
 async def test_a_store_has_one_owner(tmp_path: Path) -> None:
-    with crypto.store(tmp_path / "crypto") as secret:
-        with pytest.raises(NotReady), crypto.store(tmp_path / "crypto"):
+    with keystore.store(tmp_path / "crypto") as secret:
+        with pytest.raises(NotReady), keystore.store(tmp_path / "crypto"):
             pass
         assert (tmp_path / "crypto").stat().st_mode & 0o777 == 0o700
         assert (tmp_path / "crypto" / "secret").stat().st_mode & 0o777 == 0o600
-    with crypto.store(tmp_path / "crypto") as again:
+    with keystore.store(tmp_path / "crypto") as again:
         assert again == secret
 
 
@@ -306,3 +306,33 @@ async def test_keys_that_can_not_be_read_are_told(make: MakeHost, tmp_path: Path
     (error,) = second.down
     assert isinstance(error, Refused)
     assert str(tmp_path / "crypto") in str(error)
+
+
+async def test_a_room_that_becomes_encrypted_unheard_of_gets_nothing_in_clear(
+    host: SmallHost, carol: SecretPerson, bot: Account
+) -> None:
+    """Encryption is switched on while what the last sync has brought is still being worked on."""
+    answer = await carol.nio.room_create(is_direct=True, invite=[bot.user_id])
+    room = str(answer.room_id)
+    await carol.until(lambda: len(carol.seen_in[room]) and any(e.sender == bot.user_id for e in carol.seen_in[room]))
+    homeserver = host.surface._homeserver
+    assert homeserver is not None
+    working, done = asyncio.Event(), asyncio.Event()
+
+    async def busy() -> None:
+        host.put.called = host._tell
+        working.set()
+        await done.wait()
+
+    host.put.called = busy
+    host.client.thought = done
+    await carol.send(room, "hold on")
+    await working.wait()
+    await carol.nio.room_put_state(room, "m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"})
+    sending = asyncio.create_task(Sender().send(homeserver, reply_to(room), room))
+    assert await homeserver.is_encrypted(room)
+    done.set()
+    await sending
+    await carol.hears("to you all")
+    held = await raw_events(carol, room, bot.user_id)
+    assert "to you all" not in json.dumps(held)

@@ -92,7 +92,7 @@ def test_settings_that_are_whole() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"homeserver": "matrix.example.org"}, "with its scheme"),
+        ({"homeserver": "ftp://matrix.example.org"}, "with its scheme"),
         ({"homeserver": "https://a:b@example.org"}, "no user name"),
         ({"user_id": "bot"}, "user_id"),
         ({"password": None}, "is missing"),
@@ -100,6 +100,8 @@ def test_settings_that_are_whole() -> None:
         ({"space": {"name": "A", "rooms": ["x", "x"]}}, "same name"),
         ({"space": {"name": "A", "rooms": []}}, "rooms"),
         ({"hoemserver": "x"}, "hoemserver"),
+        ({"allow": ["@a:ex.org", "#room"]}, "no room alias"),
+        ({"groups": [{"id": "#:ex.org"}]}, "no room alias"),
     ],
 )
 def test_settings_that_are_not(change: dict[str, object], said: str) -> None:

@@ -16,8 +16,10 @@ async def after_invitation(host: SmallHost, alice: MatrixPerson, bot: Account) -
         return (await alice.members(room))[bot.user_id]
 
 
-async def test_a_strangers_is_declined(make: MakeHost, alice: MatrixPerson, bot: Account) -> None:
-    assert await after_invitation(make(allow=["@somebody:else"]), alice, bot) == "leave"
+async def test_a_strangers_is_followed_into_a_direct_chat_where_they_can_ask_to_be_let_in(
+    make: MakeHost, alice: MatrixPerson, bot: Account
+) -> None:
+    assert await after_invitation(make(allow=["@somebody:else"]), alice, bot) == "join"
 
 
 async def test_an_owners_is_followed(make: MakeHost, alice: MatrixPerson, bot: Account) -> None:

@@ -1,35 +1,16 @@
-"""What events mean, without a homeserver."""
+"""What people's events mean, without a homeserver."""
 
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.matrix.events import ALICE, BOT, DIRECT, PLACE, event, read_message
 
-from surfacehost_matrix.parse import (
-    Place,
-    after_arrival,
-    direct_rooms,
-    may_begin_earlier,
-    read_invite,
-    read_message,
-    replied_to,
-    storable,
-)
-
-BOT, ALICE = "@bot:ex.org", "@alice:ex.org"
-PLACE = Place(surface="matrix", chat="!room", me=BOT, my_name="Helper", names={ALICE: "Alice"})
-DIRECT = Place(surface="matrix", chat="!room", me=BOT, direct_with=frozenset([ALICE]))
-
-
-def event(body: Any = "hi", sender: str = ALICE, /, **content: Any) -> dict[str, Any]:
-    return {
-        "type": "m.room.message",
-        "event_id": "$1",
-        "sender": sender,
-        "origin_server_ts": 1500,
-        "content": {"msgtype": "m.text", "body": body, **content},
-    }
+from surfacehost import Edit, Event, Redaction
+from surfacehost.events import dump_event, load_event
+from surfacehost_matrix.jsonparts import storable
+from surfacehost_matrix.parse import quoted, read_event, replied_to
 
 
 def test_a_text_is_a_message() -> None:
@@ -46,10 +27,14 @@ def test_a_text_is_a_message() -> None:
         event("hi", BOT),
         event(msgtype="m.notice"),
         event(msgtype="m.image"),
+        event(msgtype="m.location"),
+        event(msgtype="m.key.verification.request"),
         event(msgtype=["m.text"]),
         event(7),
         event(None),
         event(**{"m.relates_to": {"rel_type": "m.replace", "event_id": "$0"}}),
+        event(**{"m.relates_to": {"rel_type": "m.replace"}, "m.new_content": {"msgtype": "m.text", "body": "x"}}),
+        event(**{"m.relates_to": {"rel_type": "m.replace", "event_id": "$0"}, "m.new_content": {"msgtype": ["x"]}}),
         event() | {"state_key": ""},
         event() | {"type": "m.room.encrypted"},
         event() | {"content": []},
@@ -72,6 +57,8 @@ def test_anything_else_is_not(odd: dict[str, Any]) -> None:
         ({"formatted_body": f'<a href="https://matrix.to/#/{BOT}">Helper</a>'}, True),
         ({"formatted_body": '<a href="https://matrix.to/#/%40bot%3Aex.org">Helper</a>'}, True),
         ({"formatted_body": f'<a href="https://matrix.to/#/{BOT}.evil">Helper</a>'}, False),
+        ({"formatted_body": '<a href="https://matrix.to/#/#bot:ex.org">#bot:ex.org</a>'}, False),  # a room
+        ({"formatted_body": f'<a href="https://matrix.to/#/!bot:ex.org?via={BOT}">x</a>'}, False),
         ({"m.mentions": {"user_ids": BOT}}, False),
         ({"m.mentions": []}, False),
     ],
@@ -83,7 +70,8 @@ def test_it_is_addressed_by_mention_or_pill(content: dict[str, Any], *, addresse
 
 
 @pytest.mark.parametrize(
-    ("body", "addressed"), [(f"{BOT} hi", True), (f"hi {BOT}!", True), (f"hi {BOT}.uk", False), (f"x{BOT}", False)]
+    ("body", "addressed"),
+    [(f"{BOT} hi", True), (f"hi {BOT}!", True), (f"hi {BOT}.uk", False), (f"x{BOT}", False), ("#bot:ex.org", False)],
 )
 def test_old_clients_write_the_user_id(body: str, *, addressed: bool) -> None:
     message = read_message(event(body), PLACE)
@@ -159,77 +147,70 @@ def test_what_no_database_takes_is_replaced() -> None:
     assert message.text.encode()
 
 
-def member(membership: str, before: str | None = None, user: str = BOT, **content: Any) -> dict[str, Any]:
-    unsigned = {"unsigned": {"prev_content": {"membership": before}}} if before else {}
-    return {
-        "type": "m.room.member",
-        "state_key": user,
-        "sender": ALICE,
-        "content": {"membership": membership, **content},
-        **unsigned,
-    }
+def changed(text: Any = "new", of: Any = "$1", /, **new: Any) -> dict[str, Any]:
+    content = {"msgtype": "m.text", "body": text, **new}
+    return event("* new", **{"m.new_content": content, "m.relates_to": {"rel_type": "m.replace", "event_id": of}})
 
 
-TALK = event()
+def test_an_edit_tells_what_of_and_the_new_text() -> None:
+    edit = read_event(changed("Helper: new"), PLACE)
+    assert isinstance(edit, Edit)
+    assert (edit.of, edit.text, edit.sender, edit.chat) == ("$1", "new", ALICE, "!room")
+    with_caption = read_event(changed("better", msgtype="m.image", filename="cat.png", url="mxc://ex.org/a"), PLACE)
+    assert isinstance(with_caption, Edit)
+    assert with_caption.text == "better"
 
 
 @pytest.mark.parametrize(
-    ("events", "begin"),
+    ("told", "of"),
     [
-        ([TALK, member("invite"), TALK, member("join", "invite"), TALK], 2),
-        ([TALK, member("join"), TALK], 2),
-        ([TALK, member("join", "join"), TALK], None),
-        ([TALK, member("invite", user=ALICE), TALK], None),
-        ([member("invite"), member("join", "invite"), member("leave", "join"), TALK, member("join", "leave"), TALK], 5),
-        (
-            [
-                member("invite"),
-                member("join", "invite"),
-                TALK,
-                member("ban"),
-                member("invite"),
-                member("join", "invite"),
-            ],
-            5,
-        ),
-        ([member("invite"), TALK, member("join", "invite"), member("join", "join"), TALK], 1),
-        ([], None),
+        ({"redacts": "$own"}, "$own"),
+        ({"content": {"redacts": "$new"}}, "$new"),
+        ({"redacts": "$own", "content": {"redacts": "$anothers"}}, "$own"),  # before version 11 that means nothing
+        ({"redacts": 7, "content": {}}, None),
+        ({"content": []}, None),
+        ({"content": {"redacts": "$x"}, "state_key": ""}, None),
+        ({"content": {"redacts": "$x"}, "sender": BOT}, None),
     ],
 )
-def test_our_time_in_a_room_begins_with_the_invitation(events: list[dict[str, Any]], begin: int | None) -> None:
-    assert after_arrival(events, BOT) == begin
+def test_a_redaction_tells_what_of(told: dict[str, Any], of: str | None) -> None:
+    read = read_event(event() | {"type": "m.room.redaction", "content": {}} | told, PLACE)
+    assert (read.of if isinstance(read, Redaction) else None) == of
 
 
-def test_an_invitation_may_lie_further_back() -> None:
-    assert may_begin_earlier([TALK], BOT)
-    assert may_begin_earlier([TALK, member("join", "invite")], BOT)
-    assert not may_begin_earlier([member("invite"), TALK, member("join", "invite")], BOT)
-    assert not may_begin_earlier([member("join", "leave"), TALK], BOT)
-
-
-def test_an_invitation_is_read() -> None:
-    state = [
-        {"type": "m.room.name", "state_key": "", "sender": ALICE, "content": {"name": "Tea"}},
-        member("join", user=ALICE),
-        member("invite", is_direct=True),
-    ]
-    invite = read_invite("!r", state, surface="matrix", me=BOT)
-    assert invite is not None
-    assert (invite.chat, invite.sender, invite.direct, invite.chat_name) == ("!r", ALICE, True, "Tea")
-    older = [state[0], state[1], state[2] | {"unsigned": {"age": 5}}]
-    again = read_invite("!r", older, surface="matrix", me=BOT)
-    assert again is not None
-    assert again.id == invite.id
-    assert read_invite("!r", state[:2], surface="matrix", me=BOT) is None
-
-
-@pytest.mark.parametrize("odd", [None, [], {ALICE: 1}, {ALICE: [1, None]}])
-def test_direct_rooms_survive_odd_account_data(odd: Any) -> None:
-    assert direct_rooms(odd) in ({}, {ALICE: []})
+def test_what_is_quoted_is_what_its_author_said_last() -> None:
+    assert quoted(event("as it was")) == "as it was"
+    edited = {"unsigned": {"m.relations": {"m.replace": changed("as it is")}}}
+    assert quoted(event("as it was") | edited) == "as it is"
+    forged = {"unsigned": {"m.relations": {"m.replace": changed("forged") | {"sender": "@bob:ex.org"}}}}
+    assert quoted(event("as it was") | forged) == "as it was"
+    reply = {"m.relates_to": {"m.in_reply_to": {"event_id": "$0"}}}
+    assert quoted(event(f"> <{ALICE}> older\n\nmine", **reply)) == "mine"
+    assert quoted(event() | {"type": "m.room.encrypted"}) == quoted({}) == ""
 
 
 KEYS = st.sampled_from(
-    ["m.relates_to", "rel_type", "event_id", "m.in_reply_to", "m.mentions", "user_ids", "formatted_body", "unsigned"]
+    [
+        "m.relates_to",
+        "rel_type",
+        "event_id",
+        "m.in_reply_to",
+        "m.mentions",
+        "user_ids",
+        "formatted_body",
+        "unsigned",
+        "msgtype",
+        "url",
+        "file",
+        "info",
+        "size",
+        "filename",
+        "m.new_content",
+        "redacts",
+        "m.relations",
+        "key",
+        "key_ops",
+    ]
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(["m.thread", "m.replace", "$x", BOT]),
@@ -238,9 +219,15 @@ JSON = st.recursive(
 )
 
 
-@given(st.dictionaries(KEYS, JSON, max_size=6), st.text())
-def test_no_content_makes_the_parser_stumble(content: dict[str, Any], body: str) -> None:
-    raw = event(body, **content)
-    message = read_message(raw, PLACE)
-    assert message is None or (str(message.key) and message.text.encode() is not None)
+@given(
+    st.sampled_from(["m.room.message", "m.sticker", "m.room.redaction"]),
+    st.sampled_from(["m.text", "m.image", "m.audio"]),
+    st.dictionaries(KEYS, JSON, max_size=6),
+    st.text() | JSON,
+)
+def test_no_content_makes_the_parser_stumble(kind: str, msgtype: str, content: dict[str, Any], body: Any) -> None:
+    raw = event(body, **{"msgtype": msgtype, "url": "mxc://ex.org/a"} | content) | {"type": kind}
+    read: Event | None = read_event(raw, PLACE)
+    assert read is None or (str(read.key) and load_event(dump_event(read)) == read)
+    assert isinstance(quoted(raw | {"unsigned": content}), str)
     assert replied_to(raw) is None or str(replied_to(raw)).startswith("$")

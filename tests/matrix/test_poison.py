@@ -6,8 +6,9 @@ from nio import AsyncClient, SyncResponse  # type: ignore[import-untyped]  # nio
 from tests.matrix.smallhost import SmallHost
 
 from surfacehost_devkit.matrixperson import MatrixError, MatrixPerson
-from surfacehost_matrix import crypto
-from surfacehost_matrix.client import PRIVATE_NAMES, GuardedClient, _weed, accept_short_room_ids
+from surfacehost_matrix import guards
+from surfacehost_matrix.client import PRIVATE_NAMES, GuardedClient, accept_short_room_ids
+from surfacehost_matrix.weeding import weed
 
 POISON: list[tuple[str, dict[str, Any]]] = [
     ("m.room.message", {"msgtype": "m.text", "body": {"a": 1}}),
@@ -54,7 +55,7 @@ async def test_poison_ends_nothing(host: SmallHost, chat: str, alice: MatrixPers
 
 
 async def test_the_names_we_use_of_nio_are_there() -> None:
-    for owner, names in {**PRIVATE_NAMES, **crypto.PRIVATE_NAMES}.items():
+    for owner, names in {**PRIVATE_NAMES, **guards.PRIVATE_NAMES}.items():
         for name in names:
             assert callable(getattr(owner, name)), f"{owner.__name__}.{name}"
             assert owner is not AsyncClient or name in vars(GuardedClient)
@@ -70,9 +71,12 @@ def sync(**events: Any) -> dict[str, Any]:
 
 async def test_what_breaks_the_parser_is_taken_out() -> None:
     good = {"type": "m.room.message", "event_id": "$1", "sender": "@a:b", "origin_server_ts": 1, "content": {}}
-    body = sync(timeline=[good, 7, good | {"unsigned": 5}], to_device=["x"])
-    _weed(body)
-    assert good in body["rooms"]["join"]["!r"]["timeline"]["events"]
+    member = good | {"type": "m.room.member", "state_key": "@a:b", "content": {"membership": "join"}}
+    body = sync(timeline=[good, 7, member | {"unsigned": {"prev_content": 5}}], to_device=["x"])
+    weed(body)
+    # What a homeserver added is taken off; what was said stays.
+    assert body["rooms"]["join"]["!r"]["timeline"]["events"] == [good, member]
+    assert body["to_device"]["events"] == []
     accept_short_room_ids()
     accept_short_room_ids()
     assert isinstance(SyncResponse.from_dict(body), SyncResponse)

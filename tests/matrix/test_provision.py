@@ -1,6 +1,7 @@
 """What a newly met person gets: made once, whatever happens meanwhile."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +10,8 @@ from tests.matrix.smallhost import SmallHost
 
 from surfacehost_devkit.homeserver import Account
 from surfacehost_devkit.matrixperson import MatrixPerson
-from surfacehost_matrix.homeserver import Homeserver
-from surfacehost_matrix.provision import MARK
+from surfacehost_matrix.rooms import MARK, find
+from surfacehost_matrix.rooms import joined as rooms_of
 
 SPACE = {"space": {"name": "Assistant", "rooms": ["General", "Ideas"]}}
 
@@ -96,51 +97,6 @@ async def joined(person: MatrixPerson) -> list[str]:
     return list((await person.api.call("GET", "joined_rooms"))["joined_rooms"])
 
 
-class Crash(BaseException):
-    """The process dies here."""
-
-
-@pytest.mark.parametrize(
-    ("step", "moment"),
-    # 0: join, 1: the Space, 2 and 4: its rooms, 3 and 5: their links.
-    [(0, "after"), (1, "before"), (1, "after"), (2, "after"), (3, "before"), (4, "before"), (4, "after"), (5, "after")],
-)
-async def test_a_crash_at_any_step_leaves_one_space(
-    make: MakeHost, alice: MatrixPerson, bot: Account, monkeypatch: pytest.MonkeyPatch, step: int, moment: str
-) -> None:
-    """Dying before a request goes out, or after it was done and before that could be noted."""
-    died = asyncio.Event()
-    steps = 0
-    call = Homeserver.call
-
-    async def deadly(self: Homeserver, method: str, *path: str, **more: Any) -> dict[str, Any]:
-        nonlocal steps
-        if method == "GET" or not ("createRoom" in path or "m.space.child" in path or "join" in path):
-            return await call(self, method, *path, **more)
-        steps += 1
-        if steps - 1 != step:
-            return await call(self, method, *path, **more)
-        if moment == "after":
-            await call(self, method, *path, **more)
-        died.set()
-        raise asyncio.CancelledError
-
-    monkeypatch.setattr(Homeserver, "call", deadly)
-    async with make(**SPACE) as first:
-        await first.online()
-        await alice.create_room(direct=True, invite=[bot.user_id])
-        async with asyncio.timeout(20):
-            await died.wait()
-    assert not first.settled
-    async with make(first, **SPACE) as second:
-        await second.until(lambda: len(second.settled) == 1)
-        said = [event.body for event in await everything(alice, bot)]
-        assert said.count("hello") == 1
-        assert len(await made_by(second)) == 3
-        assert len(await spaces_of(alice, bot)) == 0  # joined above, and no second one
-    assert not second.failed
-
-
 async def test_a_forged_mark_is_not_believed(make: MakeHost, alice: MatrixPerson, bot: Account) -> None:
     """Somebody who knows our mark invites us into a room that claims to be part of alice's Space."""
     mark = {"surface": "matrix", "person": alice.user_id, "part": "space"}
@@ -150,11 +106,96 @@ async def test_a_forged_mark_is_not_believed(make: MakeHost, alice: MatrixPerson
             invite=[bot.user_id], options={"initial_state": [{"type": MARK, "state_key": "", "content": mark}]}
         )
         await host.until(lambda: len(host.settled) == 1)
-        provisioning, homeserver = host.surface._provisioning, host.surface._homeserver
-        assert provisioning is not None
+        homeserver = host.surface._homeserver
         assert homeserver is not None
         assert await homeserver.state(forged, MARK) == mark
         made = (await host.memory.get(f"person:{alice.user_id}"))["rooms"]["space"]
-        await host.memory.set({f"person:{alice.user_id}": None})
-        host.surface._chats.learn({f"person:{alice.user_id}": None})
-        assert await provisioning._find(homeserver, alice.user_id, "space") == made != forged
+        assert await find(homeserver, mark, await rooms_of(homeserver)) == made != forged
+
+
+def tree(folder: Path, **more: Any) -> dict[str, Any]:
+    """The Space of the settings after they have been changed."""
+    levels = {"users": {"@bob:localhost": 50}, "invite": 50}
+    rooms = [{"name": "News", "topic": "What is new"}, {"name": "Thoughts", "key": "Ideas"}, "General"]
+    space = {"name": "Helper", "topic": "All in one", "rooms": rooms, "avatar_file": folder / "face.png"}
+    return {"space": space | {"power_levels": levels} | more}
+
+
+async def test_what_the_settings_say_anew_is_mended_at_the_start(
+    make: MakeHost, alice: MatrixPerson, bot: Account, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="surfacehost_matrix")
+    (tmp_path / "face.png").write_bytes(b"\x89PNG and so on")
+    async with make(**SPACE) as first:
+        await first.online()
+        await alice.create_room(direct=True, invite=[bot.user_id])
+        space = (await alice.wait_invite(bot.user_id)).room_id
+        await first.until(lambda: len(first.settled) == 1)
+        general, ideas = [room["room_id"] for room in await rooms_in(alice, space)]
+        await alice.join(general)
+        await alice.leave(general)
+        homeserver = first.surface._homeserver
+        assert homeserver is not None
+        await homeserver.call("PUT", "rooms", space, "state", "m.space.child", ideas, body={})  # a link vanishes
+    async with make(first, **tree(tmp_path)) as second:
+        await second.online()
+        await mended(second)
+        assert caplog.text.count("Helper: avatar") == 1
+    rooms = await rooms_in(alice, space)
+    assert [room["name"] for room in rooms] == ["News", "Thoughts", "General"]
+    assert [room["room_id"] for room in rooms][1:] == [ideas, general]
+    assert rooms[0]["topic"] == "What is new"
+    top = (await alice.hierarchy(space))[0]
+    assert (top["name"], top["topic"]) == ("Helper", "All in one")
+    assert top["avatar_url"].startswith("mxc://localhost/")
+    levels = await alice.state(space, "m.room.power_levels") or {}
+    assert levels["users"] == {"@bob:localhost": 50}
+    assert (levels["invite"], levels["events_default"], levels["events"]["m.room.name"]) == (50, 100, 50)
+    assert (await alice.state(space, "m.room.member", alice.user_id) or {})["membership"] == "join"
+    assert general not in await joined(alice)  # she left it, and that is her own affair
+    await alice.leave(space)
+    caplog.clear()
+    async with make(first, **tree(tmp_path, rooms=["More"])) as third:
+        await third.online()
+        await mended(third)
+        assert len(await made_by(third)) == 4
+    assert "mending" not in caplog.text
+
+
+async def mended(host: SmallHost) -> None:
+    """Look through everything once more, when what begins by itself is done."""
+    assert host.surface._homeserver is not None
+    assert host.surface._provisioning is not None
+    await host.surface._provisioning.mend(host.surface._homeserver)
+
+
+async def test_a_person_adds_and_names_chats(make: MakeHost, alice: MatrixPerson, bot: Account) -> None:
+    async with make(**SPACE) as first:
+        await first.online()
+        await alice.create_room(direct=True, invite=[bot.user_id])
+        space = (await alice.wait_invite(bot.user_id)).room_id
+        await first.until(lambda: len(first.settled) == 1)
+        general = (await rooms_in(alice, space))[0]["room_id"]
+        await alice.join(general)
+        said = await asked(alice, general, bot, "!chat new Trip *to* Rome")
+        room = (await rooms_in(alice, space))[-1]
+        assert room["name"] == "Trip *to* Rome"
+        assert room["room_id"] in said
+        await alice.join(room["room_id"])
+        assert await asked(alice, room["room_id"], bot, "hello?") == "echo: hello?"
+        assert "called Talk" in await asked(alice, general, bot, "/chat name Talk")
+        assert "makes another chat" in await asked(alice, general, bot, "/chat new")
+        assert await asked(alice, general, bot, "/chatter") == "echo: /chatter"
+        for message in first.messages[:2]:  # told again after a crash: nothing is made twice
+            await first.surface.on_message(message, first.client)
+    async with make(first, **SPACE) as second:
+        await second.online()
+        await mended(second)
+        names = [room["name"] for room in await rooms_in(alice, space)]
+        assert names == ["Talk", "Ideas", "Trip *to* Rome"]  # the settings don't change back what a person chose
+
+
+async def asked(person: MatrixPerson, room: str, bot: Account, text: str) -> str:
+    question = await person.send(room, text)
+    (answer,) = await person.replies(room, after=question, from_=bot.user_id)
+    return answer.body

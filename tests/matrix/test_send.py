@@ -3,13 +3,15 @@
 import asyncio
 import time
 from contextlib import AsyncExitStack
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from tests.matrix.smallhost import SmallHost, direct_chat, register, settings_of
+from tests.matrix.smallhost import SmallHost, direct_chat, register, settings_text
 
 from surfacehost import Message, NotReady, Reply, Undeliverable
 from surfacehost_devkit.homeserver import Account, Homeserver
+from surfacehost_devkit.hostprocess import HostProcess
 from surfacehost_devkit.matrixperson import MatrixPerson
 from surfacehost_matrix.pace import Pace
 from surfacehost_matrix.send import Sender
@@ -79,15 +81,18 @@ async def test_stock_limits_slow_it_down_and_nothing_is_lost(
     bot, account = register(server, "bot"), register(server, "alice")
     await asyncio.to_thread(server.lift_rate_limit, account.user_id)
     alice = await stack.enter_async_context(MatrixPerson(server.url, account))
-    host = await stack.enter_async_context(SmallHost(settings_of(server, bot), tmp_path))
-    await host.online()
-    room = await direct_chat(alice, bot)
-    for number in range(12):
-        last = await alice.send(room, str(number))
-    await host.until(lambda: last in host.settled, timeout_s=60)
-    assert await said(alice, room, bot) == ["hello", *(f"echo: {number}" for number in range(12))]
-    assert not host.failed
-    assert not host.down
+    settings = settings_text(server.url, bot, defaults='busy = "queue"')
+    with HostProcess(tmp_path / "host", settings) as host:
+        await asyncio.to_thread(host.wait_ready)
+        room = await direct_chat(alice, bot)
+        for number in range(6):
+            await alice.send(room, str(number))
+        await alice.wait_for(lambda: len(alice.seen.said(room, bot.user_id)) == 7, 60)
+        assert "is not listening" not in host.log_text()
+    assert (await said(alice, room, bot))[1:] == [f"echo: {number}" for number in range(6)]
+    ours = [event for event in await alice.history(room) if event.sender == bot.user_id]
+    limited = next(at for at, (one, then) in enumerate(pairwise(ours), 1) if then.at_ms - one.at_ms > 3000)
+    assert "m.reaction" not in [event.type for event in ours[limited:]]  # a mark takes no answer's place
 
 
 async def test_a_limit_holds_for_the_whole_account() -> None:
@@ -101,6 +106,29 @@ async def test_a_limit_holds_for_the_whole_account() -> None:
     first, second = await asyncio.gather(pace.keep(call), pace.keep(call))
     assert max(first, second) >= 0.2  # the one that was refused waited
     assert await pace.keep(call) >= 0.2
+
+
+async def test_what_may_be_dropped_never_stands_in_the_way() -> None:
+    pace, made = Pace(), []
+
+    async def preview() -> bool:
+        made.append("preview")
+        return True
+
+    async def refused() -> bool:
+        raise NotReady(retry_after=0.1)
+
+    async def final() -> str:
+        return "sent"
+
+    assert await pace.spare(preview)
+    assert await pace.spare(refused) is None
+    assert await pace.spare(preview) is None  # the homeserver wants to be left alone
+    assert await pace.keep(final) == "sent"  # what may not be dropped waits, and goes first
+    assert await pace.spare(preview) is None
+    assert made == ["preview"]
+    pace._spare_not_before = 0  # the pause is over
+    assert await pace.spare(preview)
 
 
 async def test_a_limit_of_minutes_is_not_waited_for() -> None:

@@ -25,6 +25,9 @@ class Busy:
     @contextlib.asynccontextmanager
     async def with_(self, homeserver: Homeserver, message: Message) -> AsyncIterator[None]:
         """Show *message* as read and the bot as typing while the body runs; no longer, however it ends."""
+        if not message.sender:  # nobody has asked, and nobody waits
+            yield
+            return
         room = message.chat
         self._working[room] += 1
         signs = asyncio.create_task(self._show(homeserver, message))
@@ -43,15 +46,20 @@ class Busy:
                     await _clear(homeserver, room)
 
     async def _show(self, homeserver: Homeserver, message: Message) -> None:
+        """Read at once; typing for as long as this is not cancelled, whatever becomes of one notice."""
+        path = ("rooms", message.chat, "receipt", "m.read", message.id)
         try:
-            # Without a thread id the receipt is "unthreaded", which fits a message in a thread and one outside.
-            await homeserver.call("POST", "rooms", message.chat, "receipt", "m.read", message.id, body={})
-            while True:
-                self._typing.add(message.chat)  # before: one that is cancelled on its way may have arrived
-                await _type(homeserver, message.chat, typing=True)
-                await asyncio.sleep(RENEW_S)  # it is shown for 30 s
+            # A receipt tells of one thread ("Threaded read receipts"); what is in none is in "main".
+            await homeserver.call("POST", *path, body={"thread_id": message.topic or "main"})
         except (NotReady, Declined) as error:
-            log.debug("no signs of work in %s: %s", message.chat, error)
+            log.debug("%s in %s can't be marked as read: %s", message.id, message.chat, error)
+        while True:
+            self._typing.add(message.chat)  # before: one that is cancelled on its way may have arrived
+            try:
+                await _type(homeserver, message.chat, typing=True)
+            except (NotReady, Declined) as error:
+                log.debug("no typing notice in %s: %s", message.chat, error)
+            await asyncio.sleep(RENEW_S)  # it is shown for 30 s
 
 
 async def _clear(homeserver: Homeserver, room: str) -> None:

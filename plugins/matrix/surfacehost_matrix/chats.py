@@ -1,24 +1,41 @@
 """What the surface knows of its rooms, kept as notes so that it outlives the process.
 
-``room:<id>``     a room we are in, and with whom it is direct by the mark of the invitation
+``room:<id>``     a room we are in, with whom it is direct by the mark of the invitation, and which takes its place
+``upgrade:<id>``  a room that took the place of another, and with whom that was direct
 ``invite:<id>``   an invitation that we have not followed yet, and that mark
 ``m.direct``      the account data of that name
+``alias:<alias>`` the room that an alias in the settings leads to
 ``person:<id>``   what was made for a person (see ``provision``)
 ``unread:<id>``   an encrypted event whose key has not come yet
+``asked:<id>``    a session whose key was asked for, by the session's id
+``withheld:<id>`` word that a key will not come, by who says so and the key's id
+``told:<id>``     a room whose people were told that something there can't be read
 """
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 from surfacehost import Invite, Memory
-from surfacehost_matrix.parse import Place, direct_rooms
+from surfacehost_matrix.memberships import direct_rooms
+from surfacehost_matrix.parse import Place
+from surfacehost_matrix.withheld import Withheld
 
-ROOM, INVITE, PERSON, DIRECT, UNREAD = "room:", "invite:", "person:", "m.direct", "unread:"
+ROOM, INVITE, PERSON, DIRECT, UPGRADE = "room:", "invite:", "person:", "m.direct", "upgrade:"
+ALIAS = "alias:"
+UNREAD, ASKED, WITHHELD, TOLD = "unread:", "asked:", "withheld:", "told:"
+_OF_SYNC = (ROOM, INVITE, DIRECT, UNREAD, ASKED, WITHHELD, TOLD)
+REPLACES, WAS_IN = "replaces", "was in"
+"""In the ``native`` of an invitation that is a tombstone's: the room that moves, and whether we were in the new one."""
 MOST_UNREAD = 500
-"""Encrypted events that are kept; beyond, the oldest goes: anybody can send what nobody can read."""
+"""Encrypted events that are kept: anybody can send what nobody can read. And words that a key will not come."""
+UNREAD_S = 7 * 86400.0
+"""How long they are kept."""
+TELL_AFTER_S = 60.0
+"""How long a key may take before people are told that it is missing."""
 
 Notes = dict[str, Any]
 
@@ -33,7 +50,7 @@ class Chats:
 
     async def recall(self, memory: Memory) -> None:
         """Read what is stored: all of it at first, later what only the sync writes."""
-        prefixes = (ROOM, INVITE, DIRECT, UNREAD) if self._notes else (ROOM, INVITE, DIRECT, UNREAD, PERSON)
+        prefixes = _OF_SYNC if self._notes else (*_OF_SYNC, UPGRADE, PERSON, ALIAS)
         stored: Notes = {}
         for prefix in prefixes:
             stored |= await memory.items(prefix)
@@ -58,8 +75,24 @@ class Chats:
 
     def rooms_made(self) -> set[str]:
         """Every room that was made for somebody."""
-        people = (note for key, note in self._notes.items() if key.startswith(PERSON))
-        return {room for note in people for room in note["rooms"].values()}
+        return {room for _, note in self.people() for room in _rooms_of(note)}
+
+    def people(self) -> list[tuple[str, Notes]]:
+        """Everybody for whom something was made, and what."""
+        return [(key.removeprefix(PERSON), note) for key, note in self._notes.items() if key.startswith(PERSON)]
+
+    def maker_note(self, room: str) -> tuple[str, Notes] | None:
+        """For whom *room* was made, and everything that was; None for a room that was not."""
+        return next(((person, note) for person, note in self.people() if room in note["rooms"].values()), None)
+
+    def all_aliases(self) -> dict[str, str]:
+        """The aliases of the settings, and the rooms that they lead to."""
+        return {key.removeprefix(ALIAS): room for key, room in self._notes.items() if key.startswith(ALIAS)}
+
+    def direct_chats(self, person: str) -> list[str]:
+        """The rooms we are in that are direct chats with *person*."""
+        rooms = (key.removeprefix(ROOM) for key in self._notes if key.startswith(ROOM))
+        return [room for room in rooms if person in self._direct_with(room)]
 
     def place(self, room: str, *, my_name: str, names: Mapping[str, str]) -> Place:
         """*room* as the parser needs it."""
@@ -70,6 +103,7 @@ class Chats:
             my_name=my_name,
             names=names,
             direct_with=frozenset(self._direct_with(room)),
+            aliases=tuple(sorted(alias for alias, leads_to in self.all_aliases().items() if leads_to == room)),
         )
 
     def invited(self, invite: Invite, since: str | None) -> tuple[Invite, Notes]:
@@ -84,7 +118,11 @@ class Chats:
         own = hashlib.sha256(f"{invite.id} {since}".encode()).hexdigest()[:32]
         numbered = replace(invite, id=f"invite:{invite.chat}:{own}")
         direct = [invite.sender] if invite.direct else []
-        return numbered, {INVITE + invite.chat: {"says": invite.id, "id": numbered.id, "direct": direct}}
+        # Who is invited is out: what is said until we are in again is not for us, told or not that we were put out.
+        return numbered, {
+            **self.left(invite.chat),
+            INVITE + invite.chat: {"says": invite.id, "id": numbered.id, "direct": direct},
+        }
 
     def joined(self, room: str) -> Notes:
         """To be noted when we are found in *room* for the first time: the invitation's mark goes with it."""
@@ -93,18 +131,92 @@ class Chats:
 
     def left(self, room: str) -> Notes:
         """To be noted when we are in *room* no more, or an invitation into it is gone."""
-        return {key: None for key in (ROOM + room, INVITE + room) if key in self._notes}
+        return {key: None for key in (ROOM + room, INVITE + room, UPGRADE + room) if key in self._notes}
 
-    def unread(self, room: str, raw: Mapping[str, Any]) -> Notes:
-        """To be noted of an event that can't be decrypted yet."""
-        kept = self.all_unread()
-        oldest = min(kept, key=lambda key: kept[key]["at"]) if len(kept) >= MOST_UNREAD else None
-        dropped = {oldest: None} if oldest else {}
-        return {**dropped, UNREAD + str(raw["event_id"]): {"room": room, "event": raw, "at": time.time()}}
+    def only_in(self, rooms: Collection[str]) -> Notes:
+        """To be noted when *rooms* are all that we are in."""
+        known = (key.removeprefix(ROOM) for key in self._notes if key.startswith(ROOM))
+        return {key: None for room in known if room not in rooms for key in self.left(room)}
+
+    def moving(self, room: str, new: str, tombstone: Mapping[str, Any], pending: Notes) -> tuple[Invite, Notes] | None:
+        """The way into *new*, which takes the place of *room* by *tombstone*, and what is to be noted of it.
+
+        *pending* is what is about to be noted. None for a room that has moved before: whoever may upgrade it could
+        send us about for ever.
+        """
+        here: Notes = pending.get(ROOM + room) or self._notes.get(ROOM + room) or {"direct": []}
+        if "moved" in here:
+            return None
+        sender, event_id = str(tombstone.get("sender")), str(tombstone.get("event_id"))
+        native = {REPLACES: room, WAS_IN: self.knows(new)}
+        way = Invite(surface=self._surface, id=event_id, chat=new, sender=sender, direct=False, native=native)
+        return way, {ROOM + room: here | {"moved": new}}
+
+    def moved_into(self, room: str) -> str | None:
+        """The room of which a tombstone said that *room* takes its place."""
+        for key, note in self._notes.items():
+            if key.startswith(ROOM) and note.get("moved") == room:
+                return key.removeprefix(ROOM)
+        return None
+
+    def took_over(self, room: str, old: str) -> Notes:
+        """To be noted when *room* has taken the place of *old*: it is direct with whom that was then."""
+        known = self._notes.get(UPGRADE + room)
+        return {UPGRADE + room: known or {"from": old, "direct": sorted(self._direct_with(old))}}
+
+    def unread(self, room: str, raw: Mapping[str, Any], pending: Notes) -> Notes:
+        """To be noted of an event that can't be decrypted yet; *pending* is what is about to be noted besides.
+
+        Where too many are kept, the oldest goes of whoever has sent the most: nobody crowds out anybody else.
+        """
+        new = UNREAD + str(raw["event_id"])
+        kept = {key: note for key, note in (self._notes | pending).items() if key.startswith(UNREAD) and note}
+        if new in kept:
+            return {}
+        notes: Notes = {new: {"room": room, "event": raw, "at": time.time()}}
+        return notes | _crowded_out({key: str(note["event"].get("sender")) for key, note in kept.items()}, kept)
+
+    def withheld(self, told: Withheld, pending: Notes) -> Notes:
+        """To be noted when we are *told* that a key will not come; *pending* as above, and likewise for too many."""
+        kept = {key: note for key, note in (self._notes | pending).items() if key.startswith(WITHHELD) and note}
+        new = {f"{WITHHELD}{told.by} {told.of}": {"by": told.by, "why": told.why, "at": time.time()}}
+        return _crowded_out({key: note["by"] for key, note in kept.items()}, kept) | new
+
+    def why_withheld(self, unread: Mapping[str, Any], pending: Notes | None = None) -> str:
+        """Why the key of what ``unread`` has noted will not come; empty as long as it may."""
+        content, sender = unread["event"]["content"], unread["event"]["sender"]
+        keys = [f"{WITHHELD}{sender} {content.get(name)}" for name in ("session_id", "sender_key")]
+        told = (known.get(key) for known in (pending or {}, self._notes) for key in keys)
+        return next((note["why"] for note in told if note), "")
 
     def all_unread(self) -> Notes:
-        """What ``unread`` has noted."""
-        return {key: note for key, note in self._notes.items() if key.startswith(UNREAD)}
+        """What ``unread`` has noted, oldest first."""
+        unread = ((key, note) for key, note in self._notes.items() if key.startswith(UNREAD))
+        return dict(sorted(unread, key=lambda one: one[1]["at"]))
+
+    def all_asked(self) -> Notes:
+        """The key requests that are open, by session."""
+        return {key.removeprefix(ASKED): note for key, note in self._notes.items() if key.startswith(ASKED)}
+
+    def overdue(self, changed: Notes) -> tuple[Notes, Notes]:
+        """The oldest unread event of each room that has to be told of it now, and what is to be noted of that.
+
+        *changed* is what else will be noted. A room is told once, and again only after everything in it had been read,
+        or given up after a week.
+        """
+        unread = {key: note for key, note in (self._notes | changed).items() if key.startswith(UNREAD) and note}
+        withheld = {key: note for key, note in self._notes.items() if key.startswith(WITHHELD)}
+        told = {key.removeprefix(TOLD) for key in self._notes if key.startswith(TOLD)}
+        now, due = time.time(), Notes()
+        notes: Notes = {key: None for key, note in (unread | withheld).items() if now - note["at"] > UNREAD_S}
+        left = {key: note for key, note in unread.items() if key not in notes}
+        for note in sorted(left.values(), key=lambda note: note["at"]):
+            is_due = now - note["at"] > TELL_AFTER_S or self.why_withheld(note, changed)
+            if is_due and note["room"] not in told:
+                due.setdefault(note["room"], note)
+        read = told - {note["room"] for note in left.values()}
+        notes |= {TOLD + room: None for room in read} | {TOLD + room: {"at": now} for room in due}
+        return due, notes
 
     def told_direct(self, content: Any) -> Notes:  # noqa: ANN401 - JSON
         """To be noted when the account's ``m.direct`` has changed."""
@@ -113,12 +225,23 @@ class Chats:
     def _direct_with(self, room: str) -> set[str]:
         marked: Notes = self._notes.get(ROOM + room) or self._notes.get(INVITE + room) or {}
         listed: Notes = self._notes.get(DIRECT) or {}
+        taken_over: Notes = self._notes.get(UPGRADE + room) or {}
         return {
             *marked.get("direct", ()),
+            *taken_over.get("direct", ()),
             *(person for person, rooms in listed.items() if room in rooms),
-            *(
-                key.removeprefix(PERSON)
-                for key, note in self._notes.items()
-                if key.startswith(PERSON) and room in note["rooms"].values()
-            ),
+            *(person for person, note in self.people() if room in _rooms_of(note)),
         }
+
+
+def _crowded_out(senders: Mapping[str, str], kept: Notes) -> Notes:
+    """What has to go of the notes *kept* for another one: the oldest of whoever has sent the most."""
+    if len(kept) < MOST_UNREAD:
+        return {}
+    ((loudest, _),) = Counter(senders.values()).most_common(1)
+    return {min((key for key, sender in senders.items() if sender == loudest), key=lambda key: kept[key]["at"]): None}
+
+
+def _rooms_of(note: Notes) -> list[str]:
+    """The rooms that were made for somebody, those of before a reset among them."""
+    return [*note["rooms"].values(), *note.get("former", ())]

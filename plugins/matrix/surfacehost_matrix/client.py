@@ -13,21 +13,23 @@ from weakref import WeakSet
 
 import aiohttp
 from nio import (  # type: ignore[import-untyped]  # nio ships no type marker
+    Api,
     AsyncClient,
     AsyncClientConfig,
     ErrorResponse,
-    Event,
-    InviteEvent,
     KeysClaimResponse,
+    KeysUploadResponse,
     ShareGroupSessionResponse,
     SyncResponse,
-    ToDeviceEvent,
 )
 from nio.schemas import RoomRegex, Schemas  # type: ignore[import-untyped]  # likewise
 
 from surfacehost import NotReady
-from surfacehost_matrix import crypto
+from surfacehost_matrix import crypto, guards
 from surfacehost_matrix.failures import check, reaching, read
+from surfacehost_matrix.fallback import FallbackKey
+from surfacehost_matrix.keystore import NO_ROOM
+from surfacehost_matrix.weeding import weed
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,6 @@ PRIVATE_NAMES = {
         "_handle_joined_state",
         "_handle_timeline_event",
         "_handle_invited_rooms",
-        "_handle_olm_events",
         "_collect_key_requests",
         "_send",
     )
@@ -63,6 +64,18 @@ def accept_short_room_ids() -> None:
             patterns["^!"] = patterns.pop(RoomRegex)
 
 
+def accept_sparse_events() -> None:
+    """Let nio parse encrypted events without the key and the device of their sender.
+
+    Both are deprecated since version 1.3 of the specification (MSC3700); ``guards`` finds out the key.
+    """
+    Schemas.room_encrypted["properties"]["content"]["required"] = ["algorithm"]
+    content = Schemas.room_megolm_encrypted["properties"]["content"]
+    content["required"] = ["algorithm", "ciphertext", "session_id"]
+    for name in ("sender_key", "device_id"):
+        content["properties"][name] = {"type": "string", "default": ""}
+
+
 class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
     """nio's client, asking once and telling at once."""
 
@@ -83,6 +96,10 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
         )
         super().__init__(url, user_id, store_path=str(store or ""), config=config)
         self.client_session = session
+        self.expected: guards.Expected = {}
+        """The keys that were asked for."""
+        self.fallback: FallbackKey | None = None
+        """The device's, once its store is open."""
         self._not_handed_over: set[str] = set()
         self._answers: WeakSet[aiohttp.ClientResponse] = WeakSet()
 
@@ -99,7 +116,8 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
         loaded = self.olm
         super().load_store()
         if self.olm is not None and self.olm is not loaded:
-            crypto.guard(self.olm)
+            guards.guard(self.olm, lambda: self.expected)
+            self.fallback = FallbackKey(self.olm)
 
     async def send(
         self,
@@ -132,7 +150,7 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
         data: tuple[Any, ...] | None = None,
         save_to: Any = None,  # noqa: ANN401 - as nio has it
     ) -> Any:  # noqa: ANN401 - any of nio's responses
-        """Parse an answer; of a sync that nio can't parse whole, what it can."""
+        """Parse an answer; of a sync that nio can't parse whole, what it can, and what nio leaves out."""
         with reaching(self.homeserver):  # nio takes what is no JSON for an empty object
             body = await read(transport_response)
         if response_class is KeysClaimResponse:  # nio stumbles over a refusal, as over keys of others that are none
@@ -142,10 +160,12 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
         except Exception:
             if response_class is not SyncResponse:
                 raise
-            log.exception("a sync holds events that can't be parsed; they are skipped")
-            _weed(body)
+            log.exception("a sync holds events that can't be parsed")
+            weed(body)
             response = SyncResponse.from_dict(body)
             response.transport_response = transport_response
+        if isinstance(response, SyncResponse):
+            response.unused_fallback_keys = body.get("device_unused_fallback_key_types")
         if isinstance(response, ErrorResponse):
             # Nio drops the token then, and takes every refusal to hand keys over for it: the fields are mixed up.
             response.soft_logout = False
@@ -158,6 +178,15 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
         """
         with self.store.database.atomic() if self.store else contextlib.nullcontext():
             await super().receive_response(response)
+            if self.olm and isinstance(response, SyncResponse):
+                self._learn_what_is_offered(response)
+
+    def _learn_what_is_offered(self, response: Any) -> None:  # noqa: ANN401 - untyped
+        """How many of our keys the homeserver has. nio takes 0 for "not said", and a quiet sync for one it knows."""
+        if (count := response.device_key_count.signed_curve25519) is not None:
+            self.olm.uploaded_key_count = count
+        if self.fallback:
+            self.fallback.told(getattr(response, "unused_fallback_keys", None))
 
     def encrypt(self, room_id: str, message_type: str, content: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """Seal *content*; what begins with our own prefix stays readable for whoever has no keys: ourselves, later."""
@@ -174,7 +203,7 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
             self._mark_encrypted(room_id, event, encrypted_rooms)
             try:
                 super()._handle_joined_state(room_id, _only(join_info, event), encrypted_rooms)
-            except crypto.NO_ROOM:
+            except NO_ROOM:
                 raise
             except Exception:
                 log.exception("a state event of %s can't be used; it is skipped", room_id)
@@ -189,7 +218,7 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
         self._mark_encrypted(room_id, event, encrypted_rooms)
         try:
             return super()._handle_timeline_event(event, room_id, room, encrypted_rooms)
-        except crypto.NO_ROOM:
+        except NO_ROOM:
             raise
         except Exception:
             log.exception("an event of %s can't be used; it is skipped", room_id)
@@ -202,11 +231,6 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
             self.rooms[room_id].encrypted = True
             encrypted_rooms.add(room_id)
 
-    def _handle_olm_events(self, response: Any) -> None:  # noqa: ANN401 - untyped
-        super()._handle_olm_events(response)
-        if response.device_key_count.signed_curve25519 == 0:
-            self.olm.uploaded_key_count = 0  # nio takes 0 for "not said", and never offers keys again
-
     async def keys_upload(self) -> Any:  # noqa: ANN401 - untyped
         """Offer one-time keys; gives up those that the homeserver has from a state of the store that is lost."""
         answer = await super().keys_upload()
@@ -216,6 +240,15 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
             self.olm.save_account()
             answer = await super().keys_upload()
         return answer
+
+    async def offer_fallback_key(self) -> Any:  # noqa: ANN401 - untyped
+        """Offer the key for when one-time keys are used up, where it is due."""
+        if self.fallback and self.fallback.is_due:
+            return await self.fallback.offer(self._upload_keys)
+        return None
+
+    async def _upload_keys(self, keys: dict[str, Any]) -> Any:  # noqa: ANN401 - untyped
+        return await self._send(KeysUploadResponse, *Api.keys_upload(self.access_token, keys))
 
     async def keys_query(self) -> None:
         """Ask for the devices of those we have to know; one user's odd devices don't hide everybody else's."""
@@ -228,7 +261,7 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
     async def _collect_key_requests(self) -> None:
         try:
             await super()._collect_key_requests()
-        except crypto.NO_ROOM:
+        except NO_ROOM:
             raise
         except Exception:
             log.exception("a request for keys can't be handled")
@@ -268,29 +301,3 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
 
 def _only(join_info: Any, event: Any) -> Any:  # noqa: ANN401 - untyped
     return replace(join_info, state=[event], summary=None, unread_notifications=None)
-
-
-def _weed(body: dict[str, Any]) -> None:
-    """Take out of a sync's *body* every event that makes nio's parsers raise."""
-    rooms = body.get("rooms", {})
-    for room in [*rooms.get("join", {}).values(), *rooms.get("leave", {}).values()]:
-        for part in ("state", "timeline"):
-            _keep_parsable(room.get(part), Event.parse_event)
-    for room in rooms.get("invite", {}).values():
-        _keep_parsable(room.get("invite_state"), InviteEvent.parse_event)
-    _keep_parsable(body.get("to_device"), ToDeviceEvent.parse_event)
-
-
-def _keep_parsable(part: Any, parse: Any) -> None:  # noqa: ANN401 - JSON, and one of nio's parsers
-    if not isinstance(part, dict) or not isinstance(part.get("events"), list):
-        return
-    part["events"] = [event for event in part["events"] if _parses(event, parse)]
-
-
-def _parses(event: Any, parse: Any) -> bool:  # noqa: ANN401 - as above
-    try:
-        parse(dict(event))  # a copy: some of nio's parsers take their input apart
-    except Exception:  # noqa: BLE001 - whatever it raises, this event is the one to leave out
-        log.warning("event %s can't be parsed", event.get("event_id") if isinstance(event, dict) else "?")
-        return False
-    return True

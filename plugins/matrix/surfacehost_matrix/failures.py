@@ -38,6 +38,16 @@ class Declined(Exception):
         return None
 
 
+class ProofWanted(Declined):
+    """The homeserver wants to be shown once more who asks ("User-Interactive Authentication API")."""
+
+    def __init__(self, told: Mapping[str, Any]) -> None:
+        super().__init__(401, "", "the homeserver wants the account's password for this")
+        self.session = str(told.get("session", ""))
+        self.takes_password = {"stages": ["m.login.password"]} in told["flows"]
+        """Whether the password alone will do."""
+
+
 @contextmanager
 def reaching(url: str) -> Iterator[None]:
     """Turn what the network does to a call to *url* into NotReady.
@@ -48,6 +58,10 @@ def reaching(url: str) -> Iterator[None]:
         yield
     except TimeoutError as error:
         raise NotReady(f"{url} does not answer in time") from error
+    except aiohttp.ClientHttpProxyError as error:
+        # Its own text, and so its place in a traceback, holds the proxy's address with name and password.
+        said = f"the proxy does not let us through to {url}: {error.status} {error.message}"
+        raise NotReady(said) from None
     except aiohttp.ClientConnectorCertificateError as error:
         raise NotReady(
             f"{url} shows a certificate that is not trusted ({error.certificate_error}); "
@@ -79,6 +93,8 @@ def check(url: str, status: int, headers: Mapping[str, str], body: Any) -> None:
     errcode, said = str(told.get("errcode", "")), str(told.get("error", ""))
     if status == 429 or errcode == "M_LIMIT_EXCEEDED":
         raise NotReady("the homeserver limits how often we may ask", retry_after=_delay(told, headers))
+    if status == 401 and isinstance(told.get("flows"), list):
+        raise ProofWanted(told)
     if (400 <= status < 500 and errcode) or status == 413:  # which a proxy may say by itself
         raise Declined(status, errcode, said)
     if 300 <= status < 400:

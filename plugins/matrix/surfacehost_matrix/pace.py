@@ -10,6 +10,8 @@ from typing import TypeVar
 from surfacehost import NotReady
 
 PATIENCE_S = 60.0
+LONGEST_SPARE_S, EASING = 60.0, 0.8
+"""Between two calls that may be dropped, at the most; and how that shrinks with every one that goes well."""
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -25,6 +27,8 @@ class Pace:
         self._not_before = 0.0
         self._is_limited = False
         self._line = asyncio.Lock()
+        self._spare_every_s = 0.0
+        self._spare_not_before = 0.0
 
     async def keep(self, call: Callable[[], Awaitable[T]]) -> T:
         """*call*, made as soon as it may be.
@@ -45,6 +49,25 @@ class Pace:
                     self._is_limited = False
                     return result
 
+    async def spare(self, call: Callable[[], Awaitable[T]]) -> T | None:
+        """*call* if nothing has to wait for it, else None: it was left out, as it is when it is refused.
+
+        For what may be dropped, previews say. What may not goes first: once the homeserver has refused something,
+        these come at growing intervals only, since each of them takes the place of another. Raises what *call* raises.
+        """
+        now = time.monotonic()
+        if self._is_limited or now < self._not_before or now < self._spare_not_before:
+            return None
+        self._spare_not_before = now + self._spare_every_s
+        self._spare_every_s *= EASING
+        try:
+            return await call()
+        except NotReady as error:
+            if error.retry_after is None:
+                raise
+            self._limit(error.retry_after)
+            return None
+
     async def _wait(self, give_up: float) -> None:
         """Sit out the pause, which may have grown by the time it is over."""
         while (now := time.monotonic()) < self._not_before or now > give_up:
@@ -57,3 +80,5 @@ class Pace:
         log.info("the homeserver makes us wait %.1f s", seconds)
         self._is_limited = True
         self._not_before = max(self._not_before, time.monotonic() + seconds)
+        self._spare_every_s = min(max(2 * self._spare_every_s, seconds), LONGEST_SPARE_S)
+        self._spare_not_before = max(self._spare_not_before, self._not_before + self._spare_every_s)

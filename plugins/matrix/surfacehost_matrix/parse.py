@@ -4,18 +4,23 @@ Everything in an event but its id, sender and room was written by another user, 
 text that can't be stored, or an id that can't stand in a thread key, would come back with every sync.
 """
 
-import hashlib
 import html
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from surfacehost import Invite, Message
+from surfacehost import Attachment, Edit, Event, Message, Redaction
+from surfacehost_matrix import attached
+from surfacehost_matrix.jsonparts import content_of, event_id, mapping, seconds, storable, text
 
-_EVENT_ID = re.compile(r"\$[\x21-\x7e]{1,254}")
+TEXTS = ("m.text", "m.emote")
+"""What people write by hand; ``m.notice`` is what bots say, and never answered (specification, "m.notice")."""
+
+UNREADABLE = "unreadable"
+"""In ``Message.native``: there is nothing to answer but that it can't be read."""
+
 _FALLBACK = re.compile(r"(?:> [^\n]*\n|>\n)+\n?")
 _NAME_ENDS = re.compile(r"\s*[:,]\s*|\s+|$")
 
@@ -34,35 +39,44 @@ class Place:
     """Who the room is a direct chat with: the inviter's own mark, ``m.direct``, or a room we made for a person."""
     names: Mapping[str, str] = field(default_factory=dict)
     """What people are called there."""
+    aliases: tuple[str, ...] = ()
+    """What the settings call it."""
 
 
-def read_message(raw: Mapping[str, Any], place: Place) -> Message | None:
-    """The message that *raw* is; None for anything else: state, notices, edits, media, our own, what is malformed."""
-    content, sender, event_id = raw.get("content"), raw.get("sender"), raw.get("event_id")
-    if raw.get("type") != "m.room.message" or "state_key" in raw or not isinstance(content, Mapping):
+def read_event(raw: Mapping[str, Any], place: Place) -> Event | None:
+    """What *raw* is to the host; None for all it need not know of: state, notices, our own, what is malformed."""
+    if "state_key" in raw or not isinstance(raw.get("sender"), str) or not isinstance(raw.get("event_id"), str):
         return None
-    if not isinstance(sender, str) or not isinstance(event_id, str) or sender == place.me:
+    if raw["sender"] == place.me:
         return None
-    body = content.get("body")
-    if content.get("msgtype") not in ("m.text", "m.emote") or not isinstance(body, str):
-        return None
-    relation = _relation(content)
-    if relation.get("rel_type") == "m.replace":
-        return None
-    mentioned = _mentions_me(content, place)
-    direct = sender in place.direct_with
+    match raw.get("type"):
+        case "m.room.message":
+            return _edit(raw, place) if _relation(raw).get("rel_type") == "m.replace" else _message(raw, place)
+        case attached.STICKER:
+            return _message(raw, place)
+        case "m.room.redaction":
+            return _redaction(raw, place)
+    return None
+
+
+def unreadable(raw: Mapping[str, Any], place: Place) -> Message:
+    """What people are answered for when the encrypted event *raw* can't be read.
+
+    In a group nobody can tell whom it was meant for: the host answers there only where it answers everything.
+    """
+    direct = raw["sender"] in place.direct_with
     return Message(
         surface=place.surface,
-        id=event_id,
+        id=f"unreadable:{raw['event_id']}",
         chat=place.chat,
-        sender=sender,
-        sender_name=storable(place.names.get(sender, "")),
+        sender=raw["sender"],
+        sender_name=storable(place.names.get(raw["sender"], "")),
         direct=direct,
-        topic=_thread(relation),
-        at=_seconds(raw.get("origin_server_ts")),
-        native={"event_id": event_id},
-        text=_without_name(_without_fallback(storable(body), relation), place, mentioned=mentioned),
-        addressed=direct or mentioned,
+        aliases=place.aliases,
+        at=seconds(raw.get("origin_server_ts")),
+        native={UNREADABLE: True},
+        text="",
+        addressed=direct,
     )
 
 
@@ -72,92 +86,95 @@ def replied_to(raw: Mapping[str, Any]) -> str | None:
     In a thread it also names an event for clients that don't know threads; that is no reply ("Fallback for
     unthreaded clients").
     """
-    content = raw.get("content")
-    relation = _relation(content) if isinstance(content, Mapping) else {}
+    relation = _relation(raw)
     if relation.get("is_falling_back") is True:
         return None
-    answered = relation.get("m.in_reply_to")
-    return _valid_event_id(answered.get("event_id")) or None if isinstance(answered, Mapping) else None
+    return event_id(mapping(relation.get("m.in_reply_to")).get("event_id")) or None
 
 
-def read_invite(room: str, state: Sequence[Mapping[str, Any]], *, surface: str, me: str) -> Invite | None:
-    """The invitation into *room* that its stripped *state* tells of; None where there is no such event for us.
+def quoted(raw: Mapping[str, Any]) -> str:
+    """The event *raw* as one quotes it: its text, as its author changed it last, or the name of its file."""
+    content = _newest(raw)
+    if raw.get("type") not in ("m.room.message", attached.STICKER):
+        return ""
+    return _without_fallback(storable(text(content.get("body"))), content)
 
-    Its id is what tells it from one with another content; most homeservers give no event id here, so a second
-    invitation with the same words looks the same (``Chats.invited`` tells them apart).
-    """
-    own = [event for event in state if event.get("type") == "m.room.member" and event.get("state_key") == me]
-    own = [event for event in own if _content(event).get("membership") == "invite"]
-    if not own or not isinstance(sender := own[-1].get("sender"), str):
+
+def _newest(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The content of *raw*, or of the edit that the homeserver says came last ("Server-side aggregation")."""
+    edit = mapping(mapping(mapping(raw.get("unsigned")).get("m.relations")).get("m.replace"))
+    replaced = mapping(content_of(edit).get("m.new_content"))
+    return replaced if replaced and edit.get("sender") == raw.get("sender") else content_of(raw)
+
+
+def _message(raw: Mapping[str, Any], place: Place) -> Message | None:
+    content, mentioned = content_of(raw), _mentions_me(content_of(raw), place)
+    files = _files(raw)
+    if not files and content.get("msgtype") not in TEXTS:
         return None
-    invite, names = own[-1], [_content(event).get("name") for event in state if event.get("type") == "m.room.name"]
-    return Invite(
-        surface=surface,
-        id=str(invite.get("event_id") or _digest(invite)),
-        chat=room,
-        sender=sender,
-        direct=_content(invite).get("is_direct") is True,
-        at=_seconds(invite.get("origin_server_ts")),
-        chat_name=storable(names[-1]) if names and isinstance(names[-1], str) else "",
+    if not files and not isinstance(content.get("body"), str):
+        return None
+    common = _common(raw, place)
+    return Message(
+        **common,
+        text=_caption(content, place) if files else _said(content, place, mentioned=mentioned),
+        attachments=files,
+        addressed=common["direct"] or mentioned,
     )
 
 
-def after_arrival(events: Sequence[Mapping[str, Any]], me: str) -> int | None:
-    """Where in a room's *events* our time there begins: behind the invitation that we followed, else behind our join.
-
-    None when our arrival is not among them. Of several the last counts: who was put out and invited again does not
-    answer what was said in between.
-    """
-    arrived: int | None = None
-    for index in reversed(range(len(events))):
-        membership, before = _membership(events[index], me)
-        if membership == "join" and before != "join" and arrived is None:
-            arrived = index + 1
-        elif arrived is not None and membership == "invite":
-            return index + 1
-        elif arrived is not None and membership in ("leave", "ban", "join"):
-            return arrived
-    return arrived
+def _edit(raw: Mapping[str, Any], place: Place) -> Edit | None:
+    """The event that it changes has to be its sender's, which only the host can know ("Event replacements")."""
+    of, new = event_id(_relation(raw).get("event_id")), mapping(content_of(raw).get("m.new_content"))
+    if not of:
+        return None
+    if text(new.get("msgtype")) in attached.KINDS:
+        return Edit(**_common(raw, place), of=of, text=_caption(new, place))
+    if new.get("msgtype") not in TEXTS or not isinstance(new.get("body"), str):
+        return None
+    return Edit(**_common(raw, place), of=of, text=_said(new, place, mentioned=_mentions_me(new, place)))
 
 
-def may_begin_earlier(events: Sequence[Mapping[str, Any]], me: str) -> bool:
-    """Whether our arrival, or the invitation that led to it, lies before the first of *events*."""
-    start = after_arrival(events, me)
-    return start is None or _membership(events[start - 1], me) == ("join", "invite")
+def _redaction(raw: Mapping[str, Any], place: Place) -> Redaction | None:
+    """From room version 11 on what is redacted stands in the content; before, what stands there means nothing."""
+    of = event_id(raw.get("redacts")) or event_id(content_of(raw).get("redacts"))
+    return Redaction(**_common(raw, place), of=of) if of else None
 
 
-def direct_rooms(content: Any) -> dict[str, list[str]]:  # noqa: ANN401 - JSON
-    """The account's ``m.direct``: for each person the rooms that are direct chats with them."""
-    if not isinstance(content, Mapping):
-        return {}
+def _common(raw: Mapping[str, Any], place: Place) -> dict[str, Any]:
+    relation, sender = _relation(raw), raw["sender"]
     return {
-        person: [room for room in rooms if isinstance(room, str)]
-        for person, rooms in content.items()
-        if isinstance(rooms, list)
+        "surface": place.surface,
+        "id": raw["event_id"],
+        "chat": place.chat,
+        "sender": sender,
+        "sender_name": storable(place.names.get(sender, "")),
+        "direct": sender in place.direct_with,
+        "aliases": place.aliases,
+        "topic": event_id(relation.get("event_id")) if relation.get("rel_type") == "m.thread" else "",
+        "at": seconds(raw.get("origin_server_ts")),
+        "native": {"event_id": raw["event_id"]},
     }
 
 
-def storable(text: str) -> str:
-    """*text* without what no database takes: lone surrogates and NUL."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
+def _files(raw: Mapping[str, Any]) -> tuple[Attachment, ...]:
+    content = content_of(raw)
+    msgtype = text(content.get("msgtype"))
+    kind = "sticker" if raw.get("type") == attached.STICKER else attached.KINDS.get(msgtype)
+    found = attached.attachment(content, kind) if kind else None
+    return (found,) if found else ()
 
 
-def _content(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    content = event.get("content")
-    return content if isinstance(content, Mapping) else {}
+def _said(content: Mapping[str, Any], place: Place, *, mentioned: bool) -> str:
+    return _without_name(_without_fallback(storable(content["body"]), content), place, mentioned=mentioned)
 
 
-def _relation(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    relation = content.get("m.relates_to")
-    return relation if isinstance(relation, Mapping) else {}
+def _caption(content: Mapping[str, Any], place: Place) -> str:
+    return _without_name(storable(attached.caption(content)), place, mentioned=_mentions_me(content, place))
 
 
-def _thread(relation: Mapping[str, Any]) -> str:
-    return _valid_event_id(relation.get("event_id")) if relation.get("rel_type") == "m.thread" else ""
-
-
-def _valid_event_id(value: Any) -> str:  # noqa: ANN401 - JSON
-    return value if isinstance(value, str) and _EVENT_ID.fullmatch(value) else ""
+def _relation(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    return mapping(content_of(raw).get("m.relates_to"))
 
 
 def _mentions_me(content: Mapping[str, Any], place: Place) -> bool:
@@ -173,8 +190,12 @@ def _mentions_me(content: Mapping[str, Any], place: Place) -> bool:
     return isinstance(formatted, str) and any(link in html.unescape(formatted).replace("'", '"') for link in links)
 
 
-def _without_fallback(body: str, relation: Mapping[str, Any]) -> str:
-    """*body* without the quoted lines that older clients put before a reply ("Fallbacks for rich replies")."""
+def _without_fallback(body: str, content: Mapping[str, Any]) -> str:
+    """*body* without the quoted lines that older clients put before a reply ("Fallbacks for rich replies").
+
+    Whoever replies writes them: they could put words into anybody's mouth, so they are no quote.
+    """
+    relation = mapping(content.get("m.relates_to"))
     if not isinstance(relation.get("m.in_reply_to"), Mapping) or not body.startswith(("> <", "> * <")):
         return body
     return _FALLBACK.sub("", body, count=1)
@@ -190,22 +211,3 @@ def _without_name(body: str, place: Place, *, mentioned: bool) -> str:
         if end and (mentioned or end[0].strip()) and (rest := body[end.end() :]):
             return rest
     return body
-
-
-def _membership(event: Mapping[str, Any], me: str) -> tuple[str, str]:
-    """What *event* makes of us, and what we were before; empty where it is not about us."""
-    if event.get("type") != "m.room.member" or event.get("state_key") != me:
-        return "", ""
-    unsigned = event.get("unsigned")
-    before = unsigned.get("prev_content") if isinstance(unsigned, Mapping) else None
-    previous = before.get("membership") if isinstance(before, Mapping) else None
-    return str(_content(event).get("membership")), str(previous)
-
-
-def _digest(event: Mapping[str, Any]) -> str:
-    steady = {key: value for key, value in event.items() if key != "unsigned"}  # that holds the event's age
-    return hashlib.sha256(json.dumps(steady, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def _seconds(milliseconds: Any) -> float:  # noqa: ANN401 - JSON
-    return milliseconds / 1000 if isinstance(milliseconds, int) else 0.0

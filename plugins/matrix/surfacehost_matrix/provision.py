@@ -1,172 +1,285 @@
-"""What a person gets when the bot meets them: a Space of their own with rooms in it, made once.
+"""What a person gets when the bot meets them: a Space with rooms in it, made once and kept as the settings declare it.
 
 Making a room is not idempotent: there is no transaction id for it. So each step is noted before and after, and a room
-that was made just before the process died (noted before, not after) is found again by the mark in its state.
-
-The rooms are *restricted*: who is in the Space may join them, so one invitation is enough and the homeserver's limit
-on invitations is never met (client-server specification, "Restricted rooms"). The bot does not list itself in the
-power levels: as creator it needs no entry, and room version 12 refuses one.
+that was made just before the process died (noted before, not after) is found again by the mark in its state. Everything
+else is state, which may be sent again without harm: what is missing or different is mended, at first and at each start.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
-from surfacehost import Memory, Undeliverable
+from surfacehost import Invite, Memory, NotReady, Undeliverable
+from surfacehost_matrix.avatars import Avatars
 from surfacehost_matrix.chats import PERSON, Chats, Notes
 from surfacehost_matrix.failures import Declined
 from surfacehost_matrix.homeserver import Homeserver
-from surfacehost_matrix.settings import SpaceSettings
+from surfacehost_matrix.joining import leave
+from surfacehost_matrix.rooms import MARK, find, joined, membership, own_mark, rename, send_state, state_in
+from surfacehost_matrix.settings import RoomSettings, SpaceSettings
+from surfacehost_matrix.tree import Branch, Change, State, differences, links
 
-MARK = "org.surfacehost.made_for"
-"""State event of every room we make: for whom, and which part of their Space it is."""
 SPACE = "space"
+EVERYBODY = "*"
+"""Stands for whom a shared Space is made."""
 FOUND_AGAIN = "found_again"
 """Note: the time of the last restoring after which rooms that were made since the copy were looked for."""
+AGAIN_S = 60.0
+"""Before mending goes on after the homeserver was away."""
 
 log = logging.getLogger(__name__)
 
 
 class Provisioning:
-    """Makes Spaces; for one person at a time."""
+    """Makes Spaces and mends them; for one person at a time."""
 
     def __init__(self, surface: str, space: SpaceSettings, memory: Memory, chats: Chats) -> None:
         self._surface = surface
         self._space = space
         self._memory = memory
         self._chats = chats
+        self._avatars = Avatars(memory)
+        self._is_mended = False
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def meet(self, homeserver: Homeserver, person: str, *, invite_id: str) -> str | None:
-        """Make what *person* has not got yet.
+    async def meet(self, homeserver: Homeserver, invite: Invite) -> str | None:
+        """Make what the sender of *invite* has not got yet.
 
         Returns the room to greet them in; None for somebody we had met before this invitation. Raises NotReady,
         and Undeliverable when the homeserver does not let us make rooms.
         """
-        lock = self._locks.setdefault(person, asyncio.Lock())
-        async with lock:
-            note = self._chats.made_for(person) or {"by": invite_id, "rooms": {}, "opening": "", "done": False}
+        person = invite.sender
+        async with self._lock(person):
+            note = await self._note(person, by=invite.id)
             if not note["done"]:
                 try:
-                    await self._make(homeserver, person, note)
+                    await self._provide(homeserver, person, note)
                 except Declined as refusal:
                     raise (
                         refusal.blames_account() or Undeliverable(f"no Space can be made for {person}: {refusal}")
                     ) from refusal
-            return note["rooms"][_part(self._space.rooms[0])] if note["by"] == invite_id else None
+        if note["by"] != invite.id:
+            return None
+        return invite.chat if self._space.shared else str(note["rooms"][_part(self._space.rooms[0])])
+
+    async def mend(self, homeserver: Homeserver) -> None:
+        """Bring every Space in step with the settings, one after another, until all are; once in a process."""
+        if self._is_mended:
+            return
+        for person, _ in self._chats.people():
+            while True:
+                try:
+                    async with self._lock(person):
+                        note = await self._note(person)
+                        if note["done"] and note["rooms"]:
+                            await self._make(homeserver, person, note)
+                except NotReady as error:
+                    await asyncio.sleep(error.retry_after or AGAIN_S)  # what the homeserver said, or its own pause
+                    continue
+                except Declined as refusal:
+                    log.warning("the Space of %s is not as the settings say: %s", person, refusal)
+                break
+        self._is_mended = True
+
+    async def plan(self, homeserver: Homeserver, person: str) -> list[str]:
+        """What mending would do to the Space of *person*, a line each. Raises NotReady and Declined."""
+        note = await self._note(person)
+        if not note["done"] or not note["rooms"]:
+            return []
+        missing = [f"{branch.name}: is made" for branch in self._branches(note) if branch.part not in note["rooms"]]
+        return [*missing, *(str(change) for change in await self._differences(homeserver, note))]
 
     async def find_again(self, homeserver: Homeserver, restored_at: float) -> None:
         """Learn what was made for whom since the copy that we go on with was made; once for each copy."""
         if (await self._memory.get(FOUND_AGAIN) or 0) >= restored_at:
             return
         found: dict[str, dict[str, str]] = {}
-        for room in await self._unknown_rooms(homeserver):
-            if mark := await _own_mark(homeserver, room, self._surface):
+        for room in await self._unknown(homeserver):
+            mark = await own_mark(homeserver, room, self._surface)
+            if mark and mark.get("turn", 0) == (await self._note(mark["person"])).get("turn", 0):
                 found.setdefault(mark["person"], {})[mark["part"]] = room
         for person, rooms in found.items():
-            note = self._chats.made_for(person) or {"by": "", "rooms": {}, "opening": "", "done": False}
+            note = await self._note(person)
             await self._keep(person, note, rooms=note["rooms"] | rooms)
             log.info("found %d rooms that were made for %s since the copy", len(rooms), person)
         await self._memory.set({FOUND_AGAIN: restored_at})
 
-    async def _make(self, homeserver: Homeserver, person: str, note: Notes) -> None:
-        space = await self._room(homeserver, person, note, SPACE, self._space_body(person))
-        for order, name in enumerate(self._space.rooms):
-            body = self._room_body(person, name, space, homeserver)
-            room = await self._room(homeserver, person, note, _part(name), body)
-            link = {"via": [_server(homeserver)], "order": f"{order:04}", "suggested": True}
-            await homeserver.paced(lambda room=room, link=link: _link(homeserver, space, room, link))  # type: ignore[misc]
-        await self._keep(person, note, done=True)
-        log.info("a Space with %d rooms is made for %s", len(self._space.rooms), person)
+    async def add(self, homeserver: Homeserver, person: str, event_id: str, name: str) -> str | None:
+        """A further room for the Space of *person*, who asked for it by the event; None where they have no Space."""
+        async with self._lock(person):
+            note = await self._note(person)
+            if not note["done"] or SPACE not in note["rooms"]:
+                return None
+            part = f"chat {event_id}"
+            if part not in note.get("names", {}):
+                await self._keep(person, note, names=note.get("names", {}) | {part: name})
+            await self._make(homeserver, person, note)
+            return str(note["rooms"][part])
 
-    async def _room(self, homeserver: Homeserver, person: str, note: Notes, part: str, body: Mapping[str, Any]) -> str:
-        """The room that is *part* of the person's Space: the one noted, one found, or a new one."""
-        if known := note["rooms"].get(part):
-            return str(known)
-        room = await self._find(homeserver, person, part) if note["opening"] == part else None
+    async def call(self, homeserver: Homeserver, room: str, name: str) -> None:
+        """Give *room* another name, which the settings then don't change back. Raises NotReady and Declined."""
+        made = self._chats.maker_note(room)
+        if made is not None:
+            person, _ = made
+            async with self._lock(person):
+                note = await self._note(person)
+                part = next(part for part, known in note["rooms"].items() if known == room)
+                await self._keep(person, note, names=note.get("names", {}) | {part: name})
+        await rename(homeserver, room, name)
+
+    async def _provide(self, homeserver: Homeserver, person: str, note: Notes) -> None:
+        if not self._space.shared:
+            await self._make(homeserver, person, note)
+            log.info("a Space with %d rooms is made for %s", len(self._space.rooms), person)
+            return
+        async with self._lock(EVERYBODY):
+            shared = await self._note(EVERYBODY)
+            if not shared["done"]:
+                await self._make(homeserver, EVERYBODY, shared)
+        space = shared["rooms"][SPACE]
+        if await membership(homeserver, space, person) not in ("join", "invite"):
+            await homeserver.paced(lambda: homeserver.call("POST", "rooms", space, "invite", body={"user_id": person}))
+        await self._keep(person, note, done=True)
+
+    async def _make(self, homeserver: Homeserver, person: str, note: Notes) -> None:
+        """Make what is missing of the Space, and mend the rest; only the first time for somebody who has left it."""
+        if note["done"] and await _has_left(homeserver, note["rooms"][SPACE], person):
+            return
+        for branch in self._branches(note):
+            await self._room(homeserver, person, note, await self._avatars.worn(homeserver, branch))
+        for change in await self._differences(homeserver, note, upload=True):
+            if note["done"]:
+                log.info("mending what was made for %s: %s", person, change)
+            await homeserver.paced(
+                lambda change=change: send_state(homeserver, change.room, change.key, change.content)  # type: ignore[misc]
+            )
+        if not note["done"]:
+            await self._keep(person, note, done=True)
+
+    async def _differences(self, homeserver: Homeserver, note: Notes, *, upload: bool = False) -> list[Change]:
+        """How what there is differs from the settings. Rooms that we are in no more are left out."""
+        space, via = note["rooms"][SPACE], _server(homeserver)
+        found: list[Change] = []
+        reachable: list[str] = []
+        top: State = {}
+        for branch in self._branches(note):
+            room = note["rooms"].get(branch.part)
+            there = await state_in(homeserver, room) if room else None
+            if there is None:
+                continue
+            dressed = await self._avatars.worn(homeserver, branch) if upload else await self._avatars.seen(branch)
+            if branch.is_space:
+                top = there
+            else:
+                reachable.append(room)
+            wanted = dressed.state(space="" if branch.is_space else space, via=via, there=there)
+            found += differences(room, branch.name, wanted, there)
+        if top:
+            names = {
+                note["rooms"][branch.part]: branch.name
+                for branch in self._branches(note)
+                if branch.part in note["rooms"]
+            }
+            placed = differences(space, "", links(reachable, via=via), top)
+            found += [Change(space, names[change.key[1]], change.key, change.content) for change in placed]
+        return found
+
+    def _branches(self, note: Notes) -> Iterator[Branch]:
+        """The Space, the rooms of the settings, and those that the person asked for."""
+        names: Mapping[str, str] = note.get("names", {})
+        yield Branch(settings=self._space, part=SPACE, name=names.get(SPACE, self._space.name), is_space=True)
+        for room in self._space.rooms:
+            yield Branch(settings=room, part=_part(room), name=names.get(_part(room), room.name))
+        for part, name in names.items():
+            if part.startswith("chat "):
+                yield Branch(settings=RoomSettings(name=name), part=part, name=name)
+
+    async def _room(self, homeserver: Homeserver, person: str, note: Notes, branch: Branch) -> None:
+        """Have the room that is *branch*: the one noted, one found, or a new one."""
+        if branch.part in note["rooms"]:
+            return
+        mark = {"surface": self._surface, "person": person, "part": branch.part}
+        if turn := note.get("turn", 0):
+            mark |= {"turn": turn}
+        again = note["opening"] == branch.part
+        room = await find(homeserver, mark, await self._unknown(homeserver)) if again else None
         if room is None:
-            await self._keep(person, note, opening=part)
+            await self._keep(person, note, opening=branch.part)
+            event = {"type": MARK, "state_key": "", "content": mark}
+            body = branch.creation(event, space=note["rooms"].get(SPACE, ""), via=_server(homeserver))
+            if branch.is_space and person != EVERYBODY:
+                body["invite"] = [person]
             answer = await homeserver.paced(lambda: homeserver.call("POST", "createRoom", body=body))
             room = str(answer["room_id"])
-        await self._keep(person, note, opening="", rooms={**note["rooms"], part: room})
-        return room
+            if again:
+                room = await self._only_one(homeserver, mark, room)
+        await self._keep(person, note, opening="", rooms={**note["rooms"], branch.part: room})
 
-    async def _find(self, homeserver: Homeserver, person: str, part: str) -> str | None:
-        """A room that an earlier attempt made without living to note it."""
-        for room in await self._unknown_rooms(homeserver):
-            if await homeserver.state(room, MARK) == self._mark(person, part) and await _is_own(homeserver, room):
-                log.info("found the room that was made for %s before: %s", person, room)
-                return str(room)
-        return None
+    async def _only_one(self, homeserver: Homeserver, mark: Mapping[str, Any], room: str) -> str:
+        """*room*, or the one from an earlier attempt that the homeserver was still making when we looked for it."""
+        earlier = await find(homeserver, mark, await self._unknown(homeserver) - {room})
+        if earlier is None:
+            return room
+        if await membership(homeserver, room, mark["person"]) == "invite":
+            await homeserver.call("POST", "rooms", room, "kick", body={"user_id": mark["person"]})
+        await leave(homeserver, room)
+        return earlier
 
-    async def _unknown_rooms(self, homeserver: Homeserver) -> set[str]:
+    async def _unknown(self, homeserver: Homeserver) -> set[str]:
         """The rooms we are in of which we don't know that we made them."""
-        joined = await homeserver.call("GET", "joined_rooms")
-        return set(joined["joined_rooms"]) - self._chats.rooms_made()
+        return await joined(homeserver) - self._chats.rooms_made()
+
+    async def _note(self, person: str, by: str = "") -> Notes:
+        """What is noted of *person*: as it is stored, since the operator may have reset it meanwhile."""
+        note: Notes = await self._memory.get(PERSON + person) or {"rooms": {}, "opening": "", "done": False}
+        note.setdefault("by", by)
+        self._chats.learn({PERSON + person: dict(note)})
+        return note
 
     async def _keep(self, person: str, note: Notes, **changes: Any) -> None:  # noqa: ANN401 - JSON
         await self._memory.set({PERSON + person: note | changes})
         note |= changes
         self._chats.learn({PERSON + person: dict(note)})
 
-    def _space_body(self, person: str) -> dict[str, Any]:
-        return {
-            "preset": "private_chat",
-            "name": self._space.name,
-            "creation_content": {"type": "m.space"},
-            "invite": [person],
-            "power_level_content_override": {"events_default": 100},  # a Space is no place to write in
-            "initial_state": [self._mark_event(person, SPACE)],
-        }
-
-    def _room_body(self, person: str, name: str, space: str, homeserver: Homeserver) -> dict[str, Any]:
-        rule = {"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": space}]}
-        parent = {"via": [_server(homeserver)], "canonical": True}
-        return {
-            "preset": "private_chat",
-            "name": name,
-            "initial_state": [
-                {"type": "m.room.join_rules", "state_key": "", "content": rule},
-                {"type": "m.space.parent", "state_key": space, "content": parent},
-                self._mark_event(person, _part(name)),
-            ],
-        }
-
-    def _mark_event(self, person: str, part: str) -> dict[str, Any]:
-        return {"type": MARK, "state_key": "", "content": self._mark(person, part)}
-
-    def _mark(self, person: str, part: str) -> dict[str, Any]:
-        return {"surface": self._surface, "person": person, "part": part}
+    def _lock(self, person: str) -> asyncio.Lock:
+        return self._locks.setdefault(person, asyncio.Lock())
 
 
-def _part(name: str) -> str:
-    return f"room {name}"
+async def forget(memory: Memory, person: str, *, plan: bool) -> list[str]:
+    """Forget what was made for *person*, or tell what that is. Their rooms stay, and stay known as theirs."""
+    note: Notes | None = await memory.get(PERSON + person)
+    if note is None or not (note["rooms"] or note["done"]):
+        return []
+    rooms = note["rooms"]
+    lines = (
+        [f"what was made for {person}: the Space {rooms[SPACE]} and {len(rooms) - 1} rooms"] if SPACE in rooms else []
+    )
+    lines += [f"{person} has been invited into the shared Space"] if not rooms else []
+    changes: dict[str, Any] = {PERSON + person: _forgotten(note)}
+    if person == EVERYBODY:
+        invited = [key for key, one in (await memory.items(PERSON)).items() if one["done"] and not one["rooms"]]
+        changes |= dict.fromkeys(invited)
+        lines.append(f"that {len(invited)} people were invited into it")
+    if not plan:
+        await memory.set(changes)
+    return lines
+
+
+def _forgotten(note: Notes) -> Notes:
+    """What is left of *note* once its person is to be met anew; by the turn new rooms are told from those of before."""
+    former = [*note.get("former", ()), *note["rooms"].values()]
+    return {"rooms": {}, "opening": "", "done": False, "former": former, "turn": note.get("turn", 0) + 1}
+
+
+def _part(room: RoomSettings) -> str:
+    return f"room {room.key or room.name}"
 
 
 def _server(homeserver: Homeserver) -> str:
     return homeserver.user_id.split(":", 1)[1]
 
 
-async def _link(homeserver: Homeserver, space: str, room: str, link: Mapping[str, Any]) -> None:
-    await homeserver.call("PUT", "rooms", space, "state", "m.space.child", room, body=link)
-
-
-async def _own_mark(homeserver: Homeserver, room: str, surface: str) -> dict[str, Any] | None:
-    """For whom *room* was made; None where we did not make it, or can't see."""
-    try:
-        mark = await homeserver.state(room, MARK)
-        is_own = mark is not None and mark.get("surface") == surface and await _is_own(homeserver, room)
-    except Declined as refusal:
-        if blame := refusal.blames_account():
-            raise blame from refusal
-        return None
-    return mark if is_own else None
-
-
-async def _is_own(homeserver: Homeserver, room: str) -> bool:
-    """Whether we made *room*: anybody can write the mark into a room of theirs and invite us."""
-    path = ("rooms", room, "state", "m.room.create", "")
-    created = await homeserver.call("GET", *path, query={"format": "event"})
-    return created.get("sender") == homeserver.user_id
+async def _has_left(homeserver: Homeserver, space: str, person: str) -> bool:
+    return person != EVERYBODY and await membership(homeserver, space, person) in ("leave", "ban")

@@ -6,38 +6,72 @@ lost; what comes twice is known by its id.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from nio import (  # type: ignore[import-untyped]  # nio ships no type marker
     ForwardedRoomKeyEvent,
-    MegolmEvent,
     RoomKeyEvent,
 )
 
-from surfacehost import Event, Message, NotReady, Put
+from surfacehost import Event, NotReady, Put, Refused
+from surfacehost_matrix.aliases import Aliases
 from surfacehost_matrix.chats import Chats, Notes
 from surfacehost_matrix.failures import Declined
 from surfacehost_matrix.gaps import arrival, gap
 from surfacehost_matrix.homeserver import Homeserver
-from surfacehost_matrix.parse import Place, read_invite, read_message, replied_to
+from surfacehost_matrix.identity.verification import Step, Verification, read_step
+from surfacehost_matrix.jsonparts import content_of
+from surfacehost_matrix.keyrequests import KeyRequests
+from surfacehost_matrix.memberships import read_invite, replacement, replaces
+from surfacehost_matrix.parse import Place, unreadable
+from surfacehost_matrix.prompts import Prompts
+from surfacehost_matrix.reading import Reader, as_it_is
+from surfacehost_matrix.wanted import ALIAS
+from surfacehost_matrix.withheld import read_withheld
 
 KEYS = (RoomKeyEvent, ForwardedRoomKeyEvent)
 
 log = logging.getLogger(__name__)
 
+Raw = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class News:
+    """What is to be stored next."""
+
+    events: list[Event] = field(default_factory=list)
+    notes: Notes = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """What a sync hears beside messages, and who is told of it."""
+
+    prompts: Prompts
+    requests: KeyRequests
+    verification: Verification
+    aliases: Aliases
+
 
 class Sync:
     """One connection's reading: ``first`` once, then ``follow`` for ever."""
 
-    def __init__(self, homeserver: Homeserver, put: Put, chats: Chats, surface: str) -> None:
+    def __init__(self, homeserver: Homeserver, put: Put, chats: Chats, surface: str, aside: Aside) -> None:
         self._homeserver = homeserver
         self._put = put
         self._chats = chats
         self._surface = surface
+        self._prompts = aside.prompts
+        self._requests = aside.requests
+        self._verification = aside.verification
+        self._aliases = aside.aliases
+        self._steps: list[Step] = []
         self._me = homeserver.user_id
         self._since = put.cursor
+        self._reader = Reader(homeserver)
         self._told_unreadable: set[str] = set()
 
     async def first(self) -> None:
@@ -61,95 +95,158 @@ class Sync:
         except Declined as refusal:
             raise _down(refusal) from refusal
         keys_came = any(isinstance(event, KEYS) for event in response.to_device_events)
+        if any(_renames(info) for info in response.rooms.join.values()):
+            await self._aliases.resolve(self._homeserver)
         await self._take(response, keys_came=keys_came)
 
     async def _take(self, response: Any, *, keys_came: bool) -> None:  # noqa: ANN401 - nio's SyncResponse
-        events: list[Event] = []
-        notes: Notes = {}
+        news = News()
+        self._hear_device(response.to_device_events, news)
         for event in response.account_data_events:
             if getattr(event, "type", "") == "m.direct":
-                notes |= self._chats.told_direct(event.content)
+                news.notes |= self._chats.told_direct(event.content)
         for room, info in response.rooms.invite.items():
-            self._hear_invite(room, info, events, notes)
-        for room, info in response.rooms.join.items():
-            await self._hear_room(room, info.timeline, events, notes)
-        for room in response.rooms.leave:
-            notes |= self._chats.left(room)
+            self._hear_invite(room, info, news)
         if keys_came:
-            await self._read_again(events, notes)
-        if events or notes or response.rooms.join:
-            await self._put(*events, cursor=response.next_batch, notes=notes)
+            await self._read_again()
+        for room, info in response.rooms.join.items():
+            await self._hear_room(room, info, news)
+        for room in response.rooms.leave:
+            news.notes |= self._chats.left(room)
+        if self._since is None:
+            news.notes |= self._chats.only_in(response.rooms.join)
+        self._tell_overdue(news)
+        if news.events or news.notes or response.rooms.join:
+            await self._store(news, cursor=response.next_batch)
         else:
             await self._put()  # nothing new: a sign of life
-        self._chats.learn(notes)
         self._since = response.next_batch
         await self._homeserver.heard()
+        if self._homeserver.encrypts:
+            self._verification.hear(self._steps)
+            await self._requests.settle()
 
-    def _hear_invite(self, room: str, info: Any, events: list[Event], notes: Notes) -> None:  # noqa: ANN401 - untyped
+    def _hear_device(self, events: Sequence[Any], news: News) -> None:
+        self._steps = [step for event in events if (step := self._step(event))]
+        for event in events:
+            if told := read_withheld(getattr(event, "source", None) or {}):
+                news.notes |= self._chats.withheld(told, news.notes)
+
+    def _step(self, event: Any) -> Step | None:  # noqa: ANN401 - untyped
+        try:
+            return read_step(getattr(event, "source", None) or {}, me=self._me)
+        except Exception:
+            log.exception("what %s sent to our device can't be read; it is left out", getattr(event, "sender", "?"))
+            return None
+
+    async def _store(self, news: News, cursor: str | None = None) -> None:
+        await self._put(*news.events, cursor=cursor, notes=news.notes)
+        self._chats.learn(news.notes)
+
+    def _hear_invite(self, room: str, info: Any, news: News) -> None:  # noqa: ANN401 - untyped
         # nio takes the content out of member events, and keeps it beside.
         state = [{"content": getattr(event, "content", {})} | event.source for event in info.invite_state]
         if invite := read_invite(room, state, surface=self._surface, me=self._me):
-            numbered, mark = self._chats.invited(invite, self._since)
-            events.append(numbered)
-            notes |= mark
+            numbered, marks = self._chats.invited(invite, self._since)
+            news.events.append(numbered)
+            news.notes |= marks
 
-    async def _hear_room(self, room: str, timeline: Any, events: list[Event], notes: Notes) -> None:  # noqa: ANN401
+    async def _hear_room(self, room: str, info: Any, news: News) -> None:  # noqa: ANN401 - untyped
         """What was said in *room*, from where we had read, or from where our time there begins."""
-        new = not self._chats.knows(room)
+        new, timeline = not self._chats.knows(room), info.timeline
         if new:
-            notes |= self._chats.joined(room)
+            news.notes |= self._chats.joined(room)
         if self._since is None:
             return  # the very first start: what was said before is not for us
-        heard: Sequence[Any] = timeline.events
+        heard = [getattr(event, "source", None) or {} for event in timeline.events]
+        back_from = timeline.prev_batch if timeline.limited else None
         if new:
-            heard = await arrival(self._homeserver, room, timeline, self._put)
-        elif timeline.limited and timeline.prev_batch:
-            heard = [*await gap(self._homeserver, room, self._since, timeline.prev_batch, self._put), *heard]
+            goes_on = await self._goes_on(room, [*info.state, *timeline.events])
+            async for page in arrival(self._homeserver, room, heard, back_from, from_its_beginning=goes_on):
+                await self._put()  # looking for our arrival takes a while: a sign of life
+                await self._hear(room, page, news)
+        else:
+            if back_from:
+                await self._fill(room, gap(self._homeserver, room, self._since, back_from))
+            await self._hear(room, heard, news)
+
+    async def _goes_on(self, room: str, told: Sequence[Any]) -> bool:
+        """Whether *room*, into which we have come, takes the place of one of ours: its chat goes on here.
+
+        It is stored at once, before anything that was said in it: what is written here is for us, and in the same
+        conversation, however soon it was written and wherever we are killed.
+        """
+        old = self._chats.moved_into(room)
+        made = [event.source for event in told if getattr(event, "source", {}).get("type") == "m.room.create"]
+        if old is None or not any(replaces(content_of(one)) == old for one in made):
+            return False
+        notes = self._chats.took_over(room, old)
+        await self._put(notes=notes, moved={old: room})
+        self._chats.learn(notes)
+        log.info("%s has taken the place of %s", room, old)
+        return True
+
+    async def _fill(self, room: str, pages: AsyncIterator[Sequence[Raw]]) -> None:
+        """Store a gap page by page, however long it is. The token stays: who dies here goes through it again."""
+        async for page in pages:
+            missed = News()
+            await self._hear(room, page, missed)
+            await self._store(missed)
+
+    async def _hear(self, room: str, heard: Sequence[Raw], news: News) -> None:
+        if not heard:
+            return
         place = self._place(room)
-        for event in heard:
-            await self._hear(place, event, events, notes)
+        for raw in heard:
+            try:
+                await self._hear_one(room, raw, place, news)
+            except (NotReady, Refused):
+                raise
+            except Exception:
+                log.exception("an event of %s can't be read", room)
+                if event := as_it_is(raw, place):
+                    news.events.append(event)
 
-    async def _hear(self, place: Place, event: Any, events: list[Event], notes: Notes) -> None:  # noqa: ANN401 - untyped
-        """One event of a room; what can't be read is left out alone, what can't be decrypted yet is kept."""
-        raw = getattr(event, "source", None) or {}
+    async def _hear_one(self, room: str, raw: Raw, place: Place, news: News) -> None:
         if raw.get("type") == "m.room.encrypted" and raw.get("sender") != self._me:
-            self._tell_unreadable(place.chat)
-            if isinstance(event, MegolmEvent) and self._homeserver.encrypts:
-                notes |= self._chats.unread(place.chat, raw)
-        elif message := await self._read(place, raw):
-            events.append(message)
+            self._tell_unreadable(room)
+            if self._homeserver.is_sealed(raw):
+                news.notes |= self._chats.unread(room, raw, news.notes)
+        elif step := read_step(raw, room, me=self._me):
+            self._steps.append(step)
+        elif new := replacement(raw, room):
+            self._hear_upgrade(raw, room, new, news)
+        elif event := self._prompts.taken(raw, place) or await self._reader.read(raw, place):
+            news.events.append(event)
 
-    async def _read(self, place: Place, raw: Mapping[str, Any]) -> Message | None:
-        try:
-            message = read_message(raw, place)
-            if message is None:
-                log.debug("%s in %s (%s) is not for us", raw.get("event_id"), place.chat, raw.get("type"))
-                return None
-            str(message.key)  # an id that can't stand in a thread key would come back with every sync
-        except Exception:
-            log.exception("an event of %s can't be read; it is skipped", place.chat)
-            return None
-        if not message.addressed and await self._is_ours(place.chat, replied_to(raw)):
-            return replace(message, addressed=True)
-        return message
+    def _hear_upgrade(self, raw: Raw, room: str, new: str, news: News) -> None:
+        if moved := self._chats.moving(room, new, raw, news.notes):
+            event, marks = moved
+            news.events.append(event)
+            news.notes |= marks
 
-    async def _read_again(self, events: list[Event], notes: Notes) -> None:
-        """Keys have come, or may have before we were ended: some of what could not be decrypted can be now."""
+    async def _read_again(self) -> None:
+        """Keys have come, or may have before we were ended: some of what could not be decrypted can be now.
+
+        It is stored before what is new, since it was written earlier.
+        """
+        late = News()
         for key, note in self._chats.all_unread().items():
             if clear := self._homeserver.decrypt(note["room"], note["event"]):
-                notes[key] = None
-                if message := await self._read(self._place(note["room"]), clear.source):
-                    events.append(message)
+                late.notes[key] = None
+                if event := await self._reader.read(clear.source, self._place(note["room"])):
+                    late.events.append(event)
+        if late.notes:
+            await self._store(late)
 
-    async def _is_ours(self, room: str, event_id: str | None) -> bool:
-        if event_id is None:
-            return False
-        try:
-            return (await self._homeserver.call("GET", "rooms", room, "event", event_id)).get("sender") == self._me
-        except Declined as refusal:
-            if blame := refusal.blames_account():
-                raise blame from refusal
-            return False  # it is not there, or not for us to see
+    def _tell_overdue(self, news: News) -> None:
+        """Let people know where something can't be read: once a room, by an event that they are answered for."""
+        due, marks = self._chats.overdue(news.notes)
+        news.notes |= marks
+        for room, note in due.items():
+            news.events.append(unreadable(note["event"], self._place(room)))
+            if why := self._chats.why_withheld(note, news.notes):
+                log.warning("%s keeps the key of what they wrote in %s from us: %s", note["event"]["sender"], room, why)
 
     def _place(self, room: str) -> Place:
         names = self._homeserver.names(room)
@@ -163,6 +260,12 @@ class Sync:
             log.warning("something in %s can't be decrypted; it is read when its key comes", room)
         else:
             log.warning("%s is encrypted and encryption is switched off: nothing is read or sent there", room)
+
+
+def _renames(info: Any) -> bool:  # noqa: ANN401 - untyped
+    """Whether a room tells of its alias: it may be one that the settings name."""
+    told = (getattr(event, "source", None) or {} for event in (*info.state, *info.timeline.events))
+    return any(event.get("type") == ALIAS for event in told)
 
 
 def _down(refusal: Declined) -> Exception:

@@ -1,0 +1,219 @@
+"""The bot's device is signed by its account, wherever it is killed on the way there."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from tests.matrix.conftest import MakeHost
+from tests.matrix.smallhost import SmallHost, settings_of
+
+from surfacehost import Home
+from surfacehost_devkit.fakes import FakeMemory
+from surfacehost_devkit.homeserver import Account, Homeserver
+from surfacehost_devkit.matrixapi import MatrixApi
+from surfacehost_devkit.matrixperson import MatrixPerson, login
+from surfacehost_matrix.failures import Declined, ProofWanted
+from surfacehost_matrix.homeserver import Homeserver as Connection
+from surfacehost_matrix.identity.crosssigning import CrossSigning, Published, Standing, publish
+from surfacehost_matrix.identity.recovery import read_recovery_key, write_recovery_key
+from surfacehost_matrix.identity.seeds import Seeds, from_base64
+from surfacehost_matrix.identity.storage import SecretStorage, describe, is_described, seal, unseal
+from surfacehost_matrix.login import enter
+
+
+@pytest_asyncio.fixture
+async def operator(homeserver: Homeserver, bot: Account) -> AsyncIterator[MatrixApi]:
+    """The bot's account in another client."""
+    account = await login(homeserver.url, bot.user_id, bot.password)
+    api = MatrixApi(homeserver.url, account.access_token)
+    yield api
+    await api.aclose()
+
+
+async def shown(api: MatrixApi, user_id: str) -> Published:
+    answer = await api.call("POST", "keys", "query", json={"device_keys": {user_id: []}})
+    return Published.read(answer, user_id)
+
+
+async def signed(api: MatrixApi, host: SmallHost, user_id: str) -> Published:
+    """What everybody sees of the bot, once its device is signed."""
+    async with asyncio.timeout(20):
+        while True:
+            now = await shown(api, user_id)
+            device = host.memory.values.get("login", {}).get("device_id")
+            if device is not None and now.vouches_for(device):
+                return now
+            await asyncio.sleep(0.05)  # nothing tells when
+
+
+async def test_others_see_a_device_that_its_account_vouches_for(
+    make: MakeHost, alice: MatrixPerson, operator: MatrixApi, bot: Account, tmp_path: Path
+) -> None:
+    async with make() as host:
+        now = await signed(alice.api, host, bot.user_id)
+    assert not host.down
+    recovery = tmp_path / "recovery-key"
+    assert recovery.stat().st_mode & 0o777 == 0o600
+    key = read_recovery_key(recovery.read_text())
+    named = (await operator.call("GET", "user", bot.user_id, "account_data", "m.secret_storage.default_key"))["key"]
+    described = await operator.call("GET", "user", bot.user_id, "account_data", f"m.secret_storage.key.{named}")
+    assert is_described(key, described)
+    stored = await operator.call("GET", "user", bot.user_id, "account_data", "m.cross_signing.master")
+    master = from_base64(unseal(key, "m.cross_signing.master", stored["encrypted"][named]).decode())
+    assert Seeds.load(tmp_path / "crypto", (tmp_path / "crypto" / "secret").read_text()).master.seed == master  # type: ignore[union-attr]
+    async with make(host) as again:
+        await again.online()
+        assert await signed(alice.api, again, bot.user_id) == now
+    assert master not in b"".join(file.read_bytes() for file in (tmp_path / "crypto").iterdir())
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class Deadly:
+    """Lets so many writes of a connection pass, on the disk or the homeserver, and dies after the last."""
+
+    def __init__(self, connection: Connection, lives: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.lives = lives
+        call, save = connection.call, connection.save_seeds
+
+        async def deadly_call(method: str, *path: str, **more: Any) -> dict[str, Any]:
+            answer = await call(method, *path, **more)
+            if path != ("keys", "query") and method != "GET":
+                self.die()
+            return answer
+
+        def deadly_save(seeds: Seeds) -> None:
+            self.die()
+            save(seeds)
+            self.die()
+
+        monkeypatch.setattr(connection, "call", deadly_call)
+        monkeypatch.setattr(connection, "save_seeds", deadly_save)
+
+    def die(self) -> None:
+        self.lives -= 1
+        if not self.lives:
+            raise Killed
+
+
+@pytest_asyncio.fixture
+async def connection(homeserver: Homeserver, bot: Account, tmp_path: Path) -> AsyncIterator[Connection]:
+    """The bot, logged in with its device published and nothing else done."""
+    settings = settings_of(homeserver, bot)
+    async with Connection(settings, tmp_path / "crypto") as connection:
+        await enter(connection, settings, Home(name="matrix", data_dir=tmp_path, memory=FakeMemory()))
+        await connection.sync(None, first=True)
+        await connection.heard()
+        yield connection
+
+
+async def test_killed_on_its_way_it_goes_on_with_the_same_identity(
+    homeserver: Homeserver, bot: Account, connection: Connection, tmp_path: Path
+) -> None:
+    masters, deaths = set(), 0
+    for lives in range(1, 30):
+        with pytest.MonkeyPatch.context() as patched:
+            Deadly(connection, lives, patched)
+            try:
+                assert await CrossSigning(settings_of(homeserver, bot), tmp_path).settle(connection) is Standing.OURS
+            except Killed:
+                deaths += 1
+            else:
+                break
+        if seeds := connection.load_seeds():
+            masters.add(seeds.master.public)
+    now = await Published.of(connection, bot.user_id)
+    assert deaths == 5
+    assert masters == {now.master_key}
+    assert now.vouches_for(connection.device_id)
+    recovery = read_recovery_key((tmp_path / "recovery-key").read_text())
+    assert (await SecretStorage(connection).find(recovery)).master.public == now.master_key
+
+
+async def test_keys_of_somebody_elses_making_are_not_replaced_but_recovered(
+    homeserver: Homeserver, bot: Account, connection: Connection, tmp_path: Path
+) -> None:
+    theirs, key = Seeds.make(), bytes(range(32))
+    await publish(connection, theirs, None)
+    alone = CrossSigning(settings_of(homeserver, bot), tmp_path)
+    assert await alone.settle(connection) is Standing.FOREIGN
+    assert alone.seeds is None
+    await SecretStorage(connection).keep(key, theirs)
+    wrong = settings_of(homeserver, bot, recovery_key=write_recovery_key(bytes(32)))
+    assert await CrossSigning(wrong, tmp_path).settle(connection) is Standing.FOREIGN
+    assert not (tmp_path / "recovery-key").exists()
+    right = settings_of(homeserver, bot, recovery_key=write_recovery_key(key))
+    assert await CrossSigning(right, tmp_path).settle(connection) is Standing.OURS
+    now = await Published.of(connection, bot.user_id)
+    assert now.master_key == theirs.master.public
+    assert now.vouches_for(connection.device_id)
+    assert await CrossSigning(settings_of(homeserver, bot), tmp_path).settle(connection) is Standing.OURS
+
+
+async def test_replacing_keys_takes_the_password(bot: Account, connection: Connection) -> None:
+    await publish(connection, Seeds.make(), None)
+    second = Seeds.make()
+    with pytest.raises(ProofWanted):
+        await publish(connection, second, None)
+    with pytest.raises(Declined):
+        await publish(connection, second, "wrong")
+    await publish(connection, second, bot.password)
+    assert (await Published.of(connection, bot.user_id)).master_key == second.master.public
+
+
+async def test_a_new_device_is_signed_by_the_same_account(
+    make: MakeHost, homeserver: Homeserver, alice: MatrixPerson, bot: Account, tmp_path: Path
+) -> None:
+    async with make() as first:
+        before = await signed(alice.api, first, bot.user_id)
+    device = first.memory.values["login"]["device_id"]
+    async with SmallHost(settings_of(homeserver, bot), tmp_path, first, restored_at=time.time()) as restored:
+        await restored.until(lambda: restored.down)
+        await restored.online()
+        assert restored.memory.values["login"]["device_id"] != device
+        assert (await signed(alice.api, restored, bot.user_id)).master_key == before.master_key
+    shutil.rmtree(tmp_path / "crypto")  # which the recovery key lies beside
+    async with make(restored) as anew:
+        await anew.until(lambda: anew.down)
+        await anew.online()
+        assert (await signed(alice.api, anew, bot.user_id)).master_key == before.master_key
+
+
+def test_a_recovery_key_is_read_as_people_write_it() -> None:
+    written = "EsSz ykH7 LCZx 7Cae cmKD wcmY JRXi Ybtu 8iQ3 t8Ez nRwK pUY1"  # by matrix-js-sdk, of 0 … 31
+    assert write_recovery_key(bytes(range(32))) == written
+    assert read_recovery_key(f" {written.replace(' ', '')}\n") == bytes(range(32))
+    for wrong in ("", written[:-1], written.replace("z", "y"), "0" + written, "1" * 48):
+        with pytest.raises(ValueError, match="recovery key"):
+            read_recovery_key(wrong)
+
+
+def test_a_secret_is_read_with_its_key_and_by_its_name_alone() -> None:
+    key = bytes(range(32))
+    by_another_client = {
+        "iv": "EzxP2/7IdaYbeGcSPVmQHg==",
+        "ciphertext": "cLgdKrx81aA=",
+        "mac": "Fe7tJmIxwn84nQOiJfRr/RPlxkXqRPcDBeEOXXaADGQ=",
+    }
+    assert unseal(key, "m.cross_signing.master", by_another_client) == b"a secret"
+    check = {"iv": "jg9b0Wg7MGB5lqEcFq6Jow==", "mac": "ElDhtbAPKPaa7j73Jh9DXpzDA8lb6soqNejyamhvyC4="}
+    assert is_described(key, {"algorithm": "m.secret_storage.v1.aes-hmac-sha2", **check})
+    sealed = seal(key, "m.a", b"secret")
+    assert unseal(key, "m.a", sealed) == b"secret"
+    wrong: list[tuple[bytes, str, Mapping[str, str]]] = [
+        (bytes(32), "m.a", sealed),
+        (key, "m.b", sealed),
+        (key, "m.a", sealed | {"ciphertext": sealed["iv"]}),
+        (key, "m.a", {}),
+    ]
+    for case in wrong:
+        with pytest.raises(ValueError, match="secret"):
+            unseal(*case)
+    assert not is_described(bytes(32), describe(key))

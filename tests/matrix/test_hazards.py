@@ -1,0 +1,215 @@
+"""What any user, or any member of a room, can send to wedge, end, silence or deceive a bot, encrypted or to its device.
+
+docs/matrix-hazards.md lists them all, with the tests that show them harmless; the last test here checks that list.
+"""
+
+import asyncio
+import base64
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import vodozemac
+from tests.matrix.conftest import MakeHost
+from tests.matrix.secretperson import SecretPerson
+from tests.matrix.smallhost import SmallHost
+
+from surfacehost import Message
+from surfacehost_devkit.homeserver import Account
+from surfacehost_devkit.matrixapi import MatrixApi
+from surfacehost_devkit.matrixperson import MatrixPerson
+from surfacehost_matrix import guards
+
+ROOT = Path(__file__).parents[2]
+DEEP = '{"a":' * 5000 + "1" + "}" * 5000
+
+
+def state(kind: str, content: object, key: str = "") -> str:
+    return json.dumps({"type": kind, "state_key": key, "content": content})
+
+
+def sealed_in(question: str, bot: str, carol: str) -> dict[str, str]:
+    """What an encrypted event can be found to say."""
+    text = {"msgtype": "m.text", "body": "x"}
+    return {
+        "no JSON": "{",
+        "nothing": "",
+        "a list": "[1]",
+        "a number": "7",
+        "no content": '{"type": "m.room.message"}',
+        "a list for content": '{"type": "m.room.message", "content": []}',
+        "no type": '{"content": {}}',
+        "a number for a type": '{"type": 7, "content": {}}',
+        "a deep well": f'{{"type": "m.room.message", "content": {{"msgtype": "m.text", "body": "x", "o": {DEEP}}}}}',
+        "odd relations": json.dumps({"type": "m.room.message", "content": text | {"m.relates_to": [[]]}}),
+        "odd unsigned": json.dumps({"type": "m.room.message", "content": {"msgtype": "m.notice"}, "unsigned": 5}),
+        "another sender": json.dumps({"type": "m.room.message", "content": text, "sender": bot}),
+        "rights": state("m.room.power_levels", {"users": {carol: 100}}),
+        "rights without a key": json.dumps({"type": "m.room.power_levels", "content": {"users": {carol: 100}}}),
+        "our leaving": state("m.room.member", {"membership": "leave"}, bot),
+        "a name": state("m.room.name", {"name": "Forged"}),
+        "encryption off": state("m.room.encryption", {"algorithm": "none"}),
+        "a tombstone": state("m.room.tombstone", {"replacement_room": "!trap"}),
+        "taking back what others said": json.dumps(
+            {"type": "m.room.redaction", "content": {"redacts": question}, "redacts": question}
+        ),
+    }
+
+
+async def seal(carol: SecretPerson, room: str, payload: str) -> dict[str, Any]:
+    """*payload* as it is, in an event that decrypts well."""
+    olm = carol.nio.olm
+    session = olm.outbound_group_sessions[room]
+    return {
+        "algorithm": "m.megolm.v1.aes-sha2",
+        "sender_key": olm.account.identity_keys["curve25519"],
+        "ciphertext": session.encrypt(payload),
+        "session_id": session.id,
+        "device_id": olm.device_id,
+    }
+
+
+async def test_nothing_that_is_found_in_an_encrypted_event_does_harm(
+    host: SmallHost, carol: SecretPerson, bot: Account
+) -> None:
+    room = await carol.chat_with(bot.user_id)
+    await carol.hears("hello")
+    guards.guard(carol.nio.olm, dict)  # or she would stumble herself
+    question = await carol.send(room, "first")
+    await carol.hears("echo: first")
+    api = MatrixApi(carol.nio.homeserver, carol.nio.access_token)
+    for number, (_, payload) in enumerate(sealed_in(question, bot.user_id, carol.user_id).items()):
+        content = await seal(carol, room, payload)
+        await api.call("PUT", "rooms", room, "send", "m.room.encrypted", f"sealed{number}", json=content)
+    without = {"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "AAAA", "session_id": "x"}  # what newer clients omit
+    await api.call("PUT", "rooms", room, "send", "m.room.encrypted", "bare", json=without)
+    await api.aclose()
+    await carol.send(room, "still there?")
+    await carol.hears("echo: still there?")
+    assert not host.down
+    assert not host.failed
+    assert all(message.sender == carol.user_id for message in host.messages)
+    assert {type(event).__name__ for event in host.put.events.values()} == {"Invite", "Message"}
+    homeserver = host.surface._homeserver
+    assert homeserver is not None
+    model = homeserver.nio.rooms[room]
+    assert (model.name, model.encrypted, bot.user_id in model.users) == (None, True, True)
+    assert carol.user_id not in model.power_levels.users
+
+
+def never_offered(bot_key: str) -> dict[str, Any]:
+    """A message that begins a session with a one-time key which the bot has not got: valid, and unreadable."""
+    other, stranger = vodozemac.Account(), vodozemac.Account()
+    other.generate_one_time_keys(1)
+    (one_time_key,) = other.one_time_keys.values()
+    identity = vodozemac.Curve25519PublicKey.from_base64(bot_key)
+    kind, body = stranger.create_outbound_session(identity, one_time_key).encrypt(b"{}").to_parts()
+    return {
+        "algorithm": "m.olm.v1.curve25519-aes-sha2",
+        "sender_key": stranger.curve25519_key.to_base64(),
+        "ciphertext": {bot_key: {"type": kind, "body": base64.b64encode(body).decode().rstrip("=")}},
+    }
+
+
+TO_DEVICE: list[tuple[str, dict[str, Any]]] = [
+    ("m.room_key", {"algorithm": "m.megolm.v1.aes-sha2", "room_id": "!r", "session_id": "s", "session_key": "AAAA"}),
+    ("m.room_key", {}),
+    ("m.forwarded_room_key", {"algorithm": "m.megolm.v1.aes-sha2", "forwarding_curve25519_key_chain": 7}),
+    ("m.room_key_request", {"action": "request", "body": [], "request_id": "x", "requesting_device_id": "y"}),
+    ("m.room_key_request", {"action": "request_cancellation", "request_id": {}, "requesting_device_id": []}),
+    ("m.room_key.withheld", {"code": 7}),
+    (
+        "m.key.verification.request",
+        {"methods": "m.sas.v1", "timestamp": "soon", "transaction_id": [], "from_device": 7},
+    ),
+    ("m.key.verification.request", {"methods": [], "timestamp": 10**400, "transaction_id": "t", "from_device": "x"}),
+    ("m.key.verification.start", {"transaction_id": "t", "from_device": "?", "method": "m.sas.v1", "hashes": 7}),
+    ("m.key.verification.accept", {"transaction_id": "t"}),
+    ("m.key.verification.key", {"transaction_id": "t", "key": "?"}),
+    ("m.key.verification.mac", {"transaction_id": "t", "mac": {}, "keys": "?"}),
+    ("m.key.verification.cancel", {"transaction_id": "t", "code": [], "reason": {}}),
+    ("m.secret.request", {"action": "request", "name": "m.cross_signing.master", "request_id": "x"}),
+    ("m.dummy", {"x": [[[]]]}),
+    ("org.example.odd", {"y" * 200: None}),
+]
+
+
+async def test_nothing_that_is_sent_to_its_device_does_harm(
+    host: SmallHost, alice: MatrixPerson, chat: str, bot: Account
+) -> None:
+    homeserver = host.surface._homeserver
+    assert homeserver is not None
+    device = (await host.memory.get("login"))["device_id"]
+    poison = [*TO_DEVICE, ("m.room.encrypted", never_offered(homeserver.identity_key))]
+    for number, (kind, content) in enumerate(poison):
+        messages = {"messages": {bot.user_id: {device: content}}}
+        await alice.api.call("PUT", "sendToDevice", kind, f"poison{number}", json=messages)
+    question = await alice.send(chat, "still there?")
+    await alice.replies(chat, after=question, from_=bot.user_id)
+    assert not host.down
+
+
+async def claim(api: MatrixApi, bot: Account, device: str, times: int) -> int:
+    """Take one-time keys of the bot's device, as anybody may; how many there were."""
+    return sum(not key.get("fallback") for key in (await claimed(api, bot, device, times)).values())
+
+
+async def claimed(api: MatrixApi, bot: Account, device: str, times: int) -> dict[str, dict[str, Any]]:
+    """What so many requests for a key of the bot's device bring, by the keys' ids."""
+    wanted = {"one_time_keys": {bot.user_id: {device: "signed_curve25519"}}}
+    claims = await asyncio.gather(*(api.call("POST", "keys", "claim", json=wanted) for _ in range(times)))
+    told = [one["one_time_keys"].get(bot.user_id, {}).get(device, {}) for one in claims]
+    return {f"{name} {key['key']}": key for keys in told for name, key in keys.items()}
+
+
+async def last_key(api: MatrixApi, bot: Account, device: str) -> str:
+    """Use up the one-time keys of the bot's device; the key that is left, by its id. Whoever asks gets it."""
+    while True:
+        keys = await claimed(api, bot, device, 25)
+        assert keys, "no key is left"
+        for name, key in keys.items():
+            if key.get("fallback"):
+                return name
+
+
+async def test_its_one_time_keys_can_be_used_up_and_come_again(
+    make: MakeHost, alice: MatrixPerson, bot: Account, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Used up while it is away, nobody could reach it; and what it offers from an older store is refused."""
+    async with make() as first:
+        await first.online()
+        device = (await first.memory.get("login"))["device_id"]
+        await first.until(lambda: first.put.calls > 1)
+    shutil.copytree(tmp_path / "crypto", tmp_path / "older")
+    while await claim(alice.api, bot, device, 25) == 25:
+        pass
+    async with make(first) as second:
+        await second.online()
+        await direct_word(second, alice, bot)
+        assert await claim(alice.api, bot, device, 40) == 40
+    shutil.rmtree(tmp_path / "crypto")
+    (tmp_path / "older").rename(tmp_path / "crypto")
+    async with make(second) as third:
+        await third.online()
+        await direct_word(third, alice, bot)
+        assert await claim(alice.api, bot, device, 40) == 40
+    assert "they are given up" in caplog.text
+    assert not third.down
+
+
+async def direct_word(host: SmallHost, alice: MatrixPerson, bot: Account) -> None:
+    """A syncs goes by in which keys are offered."""
+    room = await alice.create_room(direct=True, invite=[bot.user_id])
+    await host.until(lambda: any(isinstance(e, Message) or e.chat == room for e in host.put.events.values()))
+    await host.until(lambda: all(event.id in host.settled for event in host.put.events.values()))
+
+
+def test_every_hazard_of_the_list_has_a_test_that_exists() -> None:
+    page = (ROOT / "docs" / "matrix-hazards.md").read_text()
+    named = re.findall(r"`(test_\w+)`", page)
+    written = {name for file in ROOT.glob("tests/**/*.py") for name in re.findall(r"def (test_\w+)", file.read_text())}
+    assert len(named) > 30
+    assert not set(named) - written

@@ -1,0 +1,107 @@
+"""Killed between any two steps of what makes rooms or leads into them, through the real process."""
+
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest_asyncio
+from tests.matrix.smallhost import settings_text
+from tests.matrix.test_upgrades import upgrade
+
+from surfacehost_devkit.chaos.doom import Doom
+from surfacehost_devkit.chaos.lives import Lives
+from surfacehost_devkit.homeserver import Account, Homeserver
+from surfacehost_devkit.matrixapi import MatrixApi
+from surfacehost_devkit.matrixperson import MatrixPerson
+
+FOLLOWING = (
+    "POST join/* before",
+    "POST join/* after",
+    "GET rooms/*/state/m.room.create after",
+    "write inside",
+    "write after",
+    "settle inside",
+)
+"""From the tombstone on: into the new room, which is asked whether it knows the old one; what it took over is noted."""
+
+A_NEW_CHAT = (
+    "write before",
+    "write after",  # its name is noted
+    "write after",  # and that it is about to be made
+    "POST createRoom before",
+    "POST createRoom after",
+    "write inside",
+    "write after",  # and which room it is
+    "PUT rooms/*/state/m.space.child/* before",
+    "PUT rooms/*/state/m.space.child/* after",
+    "answer inside",
+    "answered",
+    "PUT rooms/*/send/m.room.message/* after",
+    "settle inside",
+)
+"""From the command on. Each life begins again where it must: a step that was done before is not come to again."""
+
+
+@pytest_asyncio.fixture
+async def lives(homeserver: Homeserver, bot: Account, tmp_path: Path) -> AsyncIterator[Lives]:
+    space = '[surfaces.matrix.space]\nname = "Assistant"\nrooms = ["General"]'
+    settings = settings_text(homeserver.url, bot, more=space)
+    with Lives.of(tmp_path / "host", settings) as lives:
+        lives.begin(Doom())
+        await lives.ready()
+        yield lives
+
+
+@pytest_asyncio.fixture
+async def bots_rooms(homeserver: Homeserver, bot: Account) -> AsyncIterator[Callable[[], Awaitable[set[str]]]]:
+    """Asks the homeserver which rooms the bot is in."""
+    async with aclosing(MatrixApi(homeserver.url, bot.access_token)) as api:
+
+        async def ask() -> set[str]:
+            return set((await api.call("GET", "joined_rooms"))["joined_rooms"])
+
+        yield ask
+
+
+async def die_at(lives: Lives, points: Sequence[str]) -> None:
+    """One life after another, each ended at the next of *points*; then one that is left in peace."""
+    for point in points:
+        lives.begin(Doom(point=point, surface="matrix"))
+        assert await lives.ended() == -signal.SIGKILL, point
+    lives.begin(Doom())
+    await lives.ready()
+
+
+async def test_an_upgrade_and_a_new_chat(
+    lives: Lives, alice: MatrixPerson, bot: Account, bots_rooms: Callable[[], Awaitable[set[str]]]
+) -> None:
+    room = await alice.create_room(
+        direct=True, invite=[bot.user_id], options={"room_version": "11", "preset": "public_chat"}
+    )
+    space = (await alice.wait_invite(bot.user_id)).room_id
+    await alice.join(space)
+    await alice.wait_for(lambda: any(event.type == "m.space.child" for event in alice.seen.events[space]))  # all made
+    before = await bots_rooms()
+    await lives.end()
+
+    new = await upgrade(alice, room)
+    question = await alice.send(new, "are you here?")  # before the bot is: what is said in its place is for the bot
+    await die_at(lives, FOLLOWING)
+    await alice.replies(new, after=question, from_=bot.user_id)
+    assert alice.seen.said(new, bot.user_id) == ["echo: are you here?"]  # once, and no greeting: they have met
+    asked = await alice.send(new, "/status")
+    (status,) = await alice.replies(new, after=asked, from_=bot.user_id)
+    assert room in status.body  # it is the conversation that it was
+    await lives.end()
+
+    command = await alice.send(new, "/chat new Trip")
+    await die_at(lives, A_NEW_CHAT)
+    await alice.replies(new, after=command, from_=bot.user_id)
+    (made,) = [one["room_id"] for one in await alice.hierarchy(space) if one.get("name") == "Trip"]
+    assert await bots_rooms() - before == {new, made}
+    (said,) = [text for text in alice.seen.said(new, bot.user_id) if "Trip" in text]
+    assert made in said
+    await alice.join(made)
+    question = await alice.send(made, "and here?")
+    await alice.replies(made, after=question, from_=bot.user_id)

@@ -1,0 +1,127 @@
+"""Reading from a homeserver that is slow, silent, limits us or answers nonsense: nothing is lost or said twice."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest_asyncio
+from tests.matrix.smallhost import SmallHost, direct_chat, settings_of, settings_text
+
+from surfacehost import supervise
+from surfacehost_devkit import faults
+from surfacehost_devkit.faultproxy import FaultProxy
+from surfacehost_devkit.faults import Fault
+from surfacehost_devkit.homeserver import Account, Homeserver
+from surfacehost_devkit.hostprocess import HostProcess
+from surfacehost_devkit.matrixfaults import SYNC, limit_exceeded
+from surfacehost_devkit.matrixperson import MatrixPerson
+from surfacehost_matrix import homeserver as reading
+
+EVENT, WHOAMI = "GET */event/*", "GET */account/whoami"
+BROKEN = {
+    "500": faults.answer(500, {"errcode": "M_UNKNOWN", "error": "Internal server error"}),
+    "502 HTML": faults.bad_gateway(),
+    "200 HTML": faults.answer(200, "<html></html>"),
+    "broken JSON": faults.garbage(),
+    "broken UTF-8": Fault(kind="answer", body=b'{"next_batch": "\xff"}'),
+    "no object": faults.answer(200, []),
+    "no token": faults.answer(200, {"rooms": {}}),
+    "half an answer": faults.half(),
+    "reset": faults.reset(),
+    "redirect": faults.answer(302, "", headers={"Location": "/_matrix/client/v3/sync"}),
+    "429 with a body": limit_exceeded(0.3),
+    "429 with a header only": faults.answer(429, "", headers={"Retry-After": "1"}),
+}
+
+
+@pytest_asyncio.fixture
+async def proxy(homeserver: Homeserver) -> AsyncIterator[FaultProxy]:
+    async with FaultProxy.before(homeserver.url) as before:
+        yield before
+
+
+@pytest_asyncio.fixture
+async def host(homeserver: Homeserver, proxy: FaultProxy, bot: Account, tmp_path: Path) -> AsyncIterator[SmallHost]:
+    """A host that reaches the homeserver through the proxy; people reach it directly."""
+    settings = settings_of(homeserver, bot).model_copy(update={"homeserver": proxy.url})
+    async with SmallHost(settings, tmp_path) as host:
+        await host.online()
+        yield host
+        proxy.faults.release()
+
+
+def be_impatient() -> None:
+    """The clocks of reading run down sooner, and one that was up for a moment has not failed before."""
+    for name, seconds in {"PROBE_S": 0.5, "FIRST_SYNC_S": 1.5, "POLL_S": 1, "POLL_LIMIT_S": 1.5}.items():
+        setattr(reading, name, seconds)
+    supervise.STEADY_S = 0.0
+
+
+@pytest_asyncio.fixture
+async def process(proxy: FaultProxy, bot: Account, tmp_path: Path) -> AsyncIterator[HostProcess]:
+    """The real host, which reaches the homeserver through the proxy."""
+    settings = settings_text(proxy.url, bot, defaults="debounce_s = 0")
+    with HostProcess(tmp_path / "host", settings, first=be_impatient) as process:
+        await asyncio.to_thread(process.wait_ready)
+        yield process
+        proxy.faults.release()
+
+
+async def test_no_answer_to_a_sync_loses_or_doubles_anything(
+    process: HostProcess, proxy: FaultProxy, alice: MatrixPerson, bot: Account
+) -> None:
+    room = await direct_chat(alice, bot)
+    for name, fault in BROKEN.items():
+        # A poll; and for some the first sync of the connection after it, which still has to go on from its token.
+        proxy.faults.plan(SYNC, fault, times=2 if name in ("500", "502 HTML") else 1)
+        question = await alice.send(room, name)
+        await alice.replies(room, after=question, from_=bot.user_id)
+    assert not proxy.faults.is_planned
+    assert alice.seen.said(room, bot.user_id)[1:] == [f"echo: {name}" for name in BROKEN]
+    syncs = proxy.of(SYNC)
+    waited = [then.started - one.ended for one, then in pairwise(syncs) if one.status == 429]
+    assert len(waited) == 2
+    assert waited[0] >= 0.5  # the least that the host waits
+    assert waited[1] >= 1
+    # Each costs one connection, and nothing spins. (A call on a kept connection that is reset aiohttp makes again.)
+    assert len(losses(process)) in (len(BROKEN) + 1, len(BROKEN) + 2)
+    assert "Traceback" not in process.log_text()
+
+
+def losses(process: HostProcess) -> list[str]:
+    """What the host logged when it had lost its connection."""
+    return [line for line in process.log_text().splitlines() if "is not listening" in line]
+
+
+async def test_a_silent_homeserver_is_given_up_and_asked_again(
+    process: HostProcess, proxy: FaultProxy, alice: MatrixPerson, bot: Account
+) -> None:
+    room = await direct_chat(alice, bot)
+    proxy.faults.plan(SYNC, faults.hang(), times=2)
+    question = await alice.send(room, "are you there?")
+    await alice.replies(room, after=question, from_=bot.user_id)
+    proxy.faults.plan(SYNC, faults.delay(0.5, acts=True), times=2)
+    slow = await alice.send(room, "and slow?")
+    await alice.replies(room, after=slow, from_=bot.user_id)
+    proxy.faults.release()
+    assert len(proxy.of(WHOAMI)) >= 2 + 1  # each connection asks who it is, and the first sync whether anybody is there
+    assert len(losses(process)) >= 2
+    assert all("in time" in line for line in losses(process))
+    assert alice.seen.said(room, bot.user_id)[1:] == ["echo: are you there?", "echo: and slow?"]
+
+
+async def test_an_event_that_the_homeserver_stumbles_over_holds_up_nothing(
+    host: SmallHost, proxy: FaultProxy, alice: MatrixPerson, bot: Account
+) -> None:
+    """Whoever replies names the event that is asked for: one that is never answered must not end the reading."""
+    room = await direct_chat(alice, bot)
+    proxy.faults.plan(EVENT, faults.answer(500, {"errcode": "M_UNKNOWN", "error": "Internal server error"}), times=2)
+    first = await alice.send(room, "a question")
+    reply = await alice.send(room, "a reply", reply_to=first)
+    await host.until(lambda: reply in host.settled)
+    assert not host.down
+    proxy.faults.plan(EVENT, limit_exceeded(0.2))
+    again = await alice.send(room, "another", reply_to=first)
+    await host.until(lambda: again in host.settled)
+    assert [message.quote for message in host.messages] == ["", "", "a question"]

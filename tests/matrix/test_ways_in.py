@@ -1,0 +1,273 @@
+"""Ways to the homeserver and into the account, besides an address and a password."""
+
+import asyncio
+import contextlib
+import ssl
+import traceback
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from tests.matrix.conftest import MakeHost
+from tests.matrix.connectproxy import ConnectProxy
+from tests.matrix.secretperson import SecretPerson
+from tests.matrix.smallhost import PASSWORD, SmallHost, direct_chat, register, settings_of
+from tests.matrix.test_keyrequests import note
+
+from surfacehost import NotReady, Refused
+from surfacehost_devkit import faults, matrixfaults
+from surfacehost_devkit.fakes import FakeMemory
+from surfacehost_devkit.faultproxy import FaultProxy
+from surfacehost_devkit.homeserver import Account, Homeserver
+from surfacehost_devkit.hostprocess import HostProcess
+from surfacehost_devkit.matrixapi import MatrixApi, MatrixError
+from surfacehost_devkit.matrixperson import MatrixPerson
+from surfacehost_matrix import MatrixSettings
+from surfacehost_matrix.discovery import locate
+
+LIFETIME_S = 3
+
+
+@pytest.fixture(scope="module")
+def strict(synapse_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homeserver]:
+    """A homeserver with TLS, login tokens, access tokens that end soon, and room for small files only."""
+    options = {
+        "login_via_existing_session": {"enabled": True, "require_ui_auth": False, "token_timeout": "5m"},
+        "refreshable_access_token_lifetime": f"{LIFETIME_S}s",
+        "max_upload_size": "100K",
+    }
+    folder = tmp_path_factory.mktemp("strict")
+    with Homeserver(folder, synapse=synapse_cache, tls=True, options=options) as server:
+        yield server
+
+
+async def ask(server: Homeserver, token: str, *path: str, version: str = "v3", **body: Any) -> dict[str, Any]:
+    api = MatrixApi(server.url, token, verify=server.tls_context())
+    try:
+        return await api.call("POST", *path, json=body, version=version)
+    finally:
+        await api.aclose()
+
+
+async def test_by_the_servers_name_with_a_login_token_that_is_used_once(
+    strict: Homeserver, tmp_path: Path, stack: AsyncExitStack
+) -> None:
+    """The session is renewed before it ends, found ended after a pause, and refused once it is gone for good."""
+    bot, account = register(strict, "bot"), register(strict, "alice")
+    alice = await stack.enter_async_context(MatrixPerson(strict.url, account, verify=strict.tls_context()))
+    token = (await ask(strict, bot.access_token, "login", "get_token", version="v1"))["login_token"]
+    settings = settings_of(strict, bot, homeserver=f"127.0.0.1:{strict.port}", password=None, login_token=token)
+    async with SmallHost(settings, tmp_path) as first:
+        await first.online()
+        began = await first.memory.get("login")
+        chat = await direct_chat(alice, bot)
+        await ended(strict, began["access_token"])
+        question = await alice.send(chat, "still there?")
+        await alice.replies(chat, after=question, from_=bot.user_id)
+        assert not first.down
+    renewed = await first.memory.get("login")
+    assert renewed["access_token"] != began["access_token"]
+    assert renewed["device_id"] == began["device_id"]
+    await ended(strict, renewed["access_token"])
+    async with SmallHost(settings, tmp_path, first) as second:
+        await second.online()
+        assert not second.down
+    kept = await second.memory.get("login")
+    assert kept["device_id"] == began["device_id"]
+    await ask(strict, kept["access_token"], "logout")
+    async with SmallHost(settings, tmp_path, second) as third:
+        await third.until(lambda: third.down)
+    (error,) = third.down
+    assert isinstance(error, Refused)
+    assert "does not take the login token" in str(error)
+    assert "/login/sso/redirect" in str(error)
+    assert token not in str(error)
+
+
+async def test_the_real_host_comes_back_when_its_session_has_ended_softly_while_it_was_away(
+    strict: Homeserver, tmp_path: Path, stack: AsyncExitStack
+) -> None:
+    """By a login token, the server's name, a proxy and a private authority; a token that is over is a soft logout."""
+    bot, account = register(strict, "bot"), register(strict, "alice")
+    alice = await stack.enter_async_context(MatrixPerson(strict.url, account, verify=strict.tls_context()))
+    token = (await ask(strict, bot.access_token, "login", "get_token", version="v1"))["login_token"]
+    proxy = await stack.enter_async_context(ConnectProxy.serve("alice:s3cret"))
+    settings = f"""
+        [defaults]
+        dm_policy = "open"
+        [surfaces.matrix]
+        homeserver = "127.0.0.1:{strict.port}"
+        user_id = "{bot.user_id}"
+        login_token = "{token}"
+        proxy = "{proxy.url}"
+        proxy_auth = "alice:s3cret"
+        invites = "allow"
+    """
+    with HostProcess(tmp_path / "host", settings) as host:  # which does not know the authority
+        await asyncio.to_thread(host.wait_for, lambda status: "ca_file" in status["surfaces"][0]["reason"])
+        host.kill()
+        host.configure(settings + f'ca_file = "{strict.ca_file}"')
+        await asyncio.to_thread(host.start)
+        await asyncio.to_thread(host.wait_ready)
+        chat = await direct_chat(alice, bot)
+        host.kill()
+        began = note(tmp_path, "login")
+        waiting = await alice.send(chat, "while you were away")
+        await ended(strict, began["access_token"])
+        await asyncio.to_thread(host.start)
+        await alice.replies(chat, after=waiting, from_=bot.user_id)
+        after = note(tmp_path, "login")
+        assert (after["device_id"], after["access_token"] == began["access_token"]) == (began["device_id"], False)
+        await ended(strict, after["access_token"])
+        question = await alice.send(chat, "still there?")
+        (answer,) = await alice.replies(chat, after=question, from_=bot.user_id)
+        assert answer.body == "echo: still there?"
+        question = await alice.send(chat, "!demo file text 200000")
+        named = (await alice.replies(chat, after=question, from_=bot.user_id, count=2))[-1]
+        assert (named.content["msgtype"], named.body) == ("m.text", "⚠️ hello.txt: 0.2 MB > 0.1 MB")
+        assert not any(secret in host.log_text() for secret in (token, "s3cret", after["access_token"]))
+    assert (set(proxy.tunnels), proxy.refused) == ({f"127.0.0.1:{strict.port}"}, 0)
+
+
+async def ended(server: Homeserver, token: str) -> None:
+    """Wait until the homeserver does not know *token* any more."""
+    api = MatrixApi(server.url, token, verify=server.tls_context())
+    async with asyncio.timeout(20):
+        with contextlib.suppress(MatrixError):
+            while True:
+                await api.call("GET", "account", "whoami")
+                await asyncio.sleep(0.1)
+    await api.aclose()
+
+
+async def test_a_soft_logout_costs_neither_device_nor_keys(
+    homeserver: Homeserver, bot: Account, tmp_path: Path, carol: SecretPerson, stack: AsyncExitStack
+) -> None:
+    gone = faults.answer(401, {"errcode": "M_UNKNOWN_TOKEN", "error": "expired", "soft_logout": True})
+    proxy = await stack.enter_async_context(FaultProxy.before(homeserver.url))
+    host = await stack.enter_async_context(SmallHost(settings_of(homeserver, bot, homeserver=proxy.url), tmp_path))
+    await host.online()
+    chat = await carol.chat_with(bot.user_id)
+    await carol.send(chat, "before")
+    await carol.hears("echo: before")
+    before = await host.memory.get("login")
+    proxy.faults.plan("GET */account/whoami", gone)
+    proxy.faults.plan(matrixfaults.SYNC, gone)
+    await carol.send(chat, "after")
+    await carol.hears("echo: after")
+    after = await host.memory.get("login")
+    assert [type(error) for error in host.down] == [NotReady]
+    assert after["device_id"] == before["device_id"]
+    assert after["access_token"] != before["access_token"]
+
+
+async def test_a_changed_password_parks_until_it_is_told(make: MakeHost, homeserver: Homeserver, bot: Account) -> None:
+    async with make() as first:
+        await first.online()
+        before = await published(homeserver, first, bot)
+        who = {"type": "m.id.user", "user": bot.user_id}
+        auth = {"type": "m.login.password", "identifier": who, "password": PASSWORD}
+        await ask(homeserver, bot.access_token, "account", "password", new_password="another-horse", auth=auth)
+        await first.until(lambda: any(isinstance(error, Refused) for error in first.down))
+        assert "does not accept this password" in str(first.down[-1])
+    async with make(first, password="another-horse") as second:
+        await second.online()
+        assert await published(homeserver, second, bot) == before
+
+
+async def published(server: Homeserver, host: SmallHost, bot: Account) -> dict[str, Any]:
+    """The keys of the bot's device, as everybody who writes to it is given them."""
+    login = await host.memory.get("login")
+    answer = await ask(server, login["access_token"], "keys", "query", device_keys={bot.user_id: []})
+    keys: dict[str, Any] = answer["device_keys"][bot.user_id][login["device_id"]]["keys"]
+    return keys
+
+
+async def test_through_a_proxy_of_the_settings_or_of_the_environment(
+    strict: Homeserver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bot = register(strict, "bot")
+    async with ConnectProxy.serve("alice:s3cret") as proxy:
+        through = settings_of(strict, bot, proxy=proxy.url, proxy_auth="alice:s3cret")
+        async with SmallHost(through, tmp_path) as host:
+            await host.online()
+        assert set(proxy.tunnels) == {f"127.0.0.1:{strict.port}"}
+        async with SmallHost(settings_of(strict, bot, proxy=proxy.url, proxy_auth="alice:wrong"), tmp_path) as host:
+            await host.until(lambda: host.down)
+        assert proxy.refused
+        assert isinstance(host.down[0], NotReady)
+        assert "407" in str(host.down[0])
+        assert "wrong" not in "".join(traceback.format_exception(host.down[0]))
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", "//alice:s3cret@"))
+        proxy.tunnels.clear()
+        async with SmallHost(settings_of(strict, bot), tmp_path, host) as host:
+            await host.online()
+        assert proxy.tunnels
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        proxy.tunnels.clear()
+        async with SmallHost(settings_of(strict, bot), tmp_path, host) as host:
+            await host.online()
+        assert not proxy.tunnels
+
+
+WELL_KNOWN = [
+    (404, "", "has no .well-known/matrix/client and is no homeserver itself"),
+    (403, "no", "nothing that helps; put the homeserver's own address"),
+    (200, "", "nothing that helps"),
+    (200, "<html>", "does not say where the homeserver is"),
+    (200, '{"m.homeserver": {}}', "does not say where the homeserver is"),
+    (200, '{"m.homeserver": {"base_url": "matrix.example.org"}}', "whose address is none"),
+    (200, '{"m.homeserver": {"base_url": "SELF"}}', "but none is there"),
+]
+
+
+async def test_what_is_wrong_with_a_well_known_is_told(strict: Homeserver, website: "Website") -> None:
+    def settings(**more: Any) -> MatrixSettings:
+        table = {"homeserver": website.name, "user_id": "@bot:example.org", "password": "x", "ca_file": website.ca_file}
+        return MatrixSettings.model_validate(table | more)
+
+    for status, text, said in WELL_KNOWN:
+        website.says = status, text.replace("SELF", f"https://{website.name}")
+        with pytest.raises(Refused, match=said.replace(".", r"\.")):
+            await locate(settings(), FakeMemory())
+    website.says = 503, "busy"
+    with pytest.raises(NotReady):
+        await locate(settings(), FakeMemory())
+    memory = FakeMemory()
+    await memory.set({"well_known": {"server": website.name, "url": strict.url}})
+    assert await locate(settings(), memory) == strict.url  # a website in trouble is no reason to fall silent
+    with pytest.raises(NotReady, match="ca_file"):
+        await locate(settings(ca_file=None), FakeMemory())
+    assert await locate(settings(homeserver="https://matrix.example.org/"), memory) == "https://matrix.example.org"
+
+
+class Website:
+    """https://<name>/.well-known/matrix/client, and nothing else."""
+
+    def __init__(self, ca_file: Path) -> None:
+        self.ca_file = ca_file
+        self.name = ""
+        self.says = 200, ""
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split()[1]
+        status, text = self.says if path == b"/.well-known/matrix/client" else (404, "")
+        head = f"HTTP/1.1 {status} So\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n"
+        writer.write((head + text).encode())
+        await writer.drain()
+        writer.close()
+
+
+@pytest.fixture
+async def website(tmp_path: Path) -> AsyncIterator[Website]:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    site = Website(tmp_path / "ca.pem")
+    async with await asyncio.start_server(site.answer, "127.0.0.1", 0, ssl=context) as server:
+        site.name = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield site

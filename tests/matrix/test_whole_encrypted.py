@@ -1,0 +1,238 @@
+"""What a Matrix surface promises in encrypted rooms, through one real ``surfacehost run``; the person is nio."""
+
+import asyncio
+import io
+import json
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from nio.crypto.attachments import decrypt_attachment  # type: ignore[import-untyped]  # no types
+from tests.matrix.secretperson import SecretPerson
+from tests.matrix.smallhost import PASSWORD, direct_chat
+from tests.matrix.test_encryption import garbled, raw_events
+from tests.matrix.test_files import media
+from tests.matrix.test_hazards import TO_DEVICE, claim, last_key, never_offered, seal, sealed_in
+from tests.matrix.test_verification import Verifier
+from tests.matrix.wholehost import LONG, Whole, delete_device, numbers_in, read_by, whole_host
+
+from platform_agent.showcase import picture
+from surfacehost_devkit.homeserver import Account, Homeserver
+from surfacehost_devkit.matrixapi import MatrixApi
+from surfacehost_devkit.matrixperson import MatrixPerson
+from surfacehost_matrix import guards
+
+GARBLED: list[dict[str, Any]] = [{}, {"sender_key": ""}, {"sender_key": "!!!"}, {"ciphertext": []}]
+
+
+@pytest.fixture(scope="module")
+def whole(homeserver: Homeserver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    with whole_host(tmp_path_factory.mktemp("whole") / "host", homeserver) as whole:
+        yield whole
+
+
+@pytest.fixture
+def bot(whole: Whole) -> Account:
+    return whole.bot
+
+
+@pytest_asyncio.fixture
+async def room(carol: SecretPerson, bot: Account) -> str:
+    """An encrypted direct chat of carol's with the bot, which has said hello."""
+    room = await carol.chat_with(bot.user_id)
+    await carol.until(lambda: read_by(carol, room, bot))
+    return room
+
+
+@pytest_asyncio.fixture
+async def hers(carol: SecretPerson) -> AsyncIterator[MatrixApi]:
+    """Carol's session over plain HTTP."""
+    async with aclosing(MatrixApi(carol.nio.homeserver, carol.nio.access_token)) as api:
+        yield api
+
+
+def another(whole: Whole, carol: SecretPerson, folder: Path) -> SecretPerson:
+    """Carol on another device of hers."""
+    account = Account(user_id=carol.user_id, device_id="", access_token="", password=PASSWORD)
+    return SecretPerson(whole.homeserver, account, folder / "another")
+
+
+async def test_both_ways_nothing_is_in_clear_whatever_the_client_tells_of_itself(
+    room: str, carol: SecretPerson, bot: Account
+) -> None:
+    await carol.send(room, "a secret")
+    await carol.hears("echo: a secret")
+    carol.nio.sparse = True  # no key and no device of the sender in the event, as newer clients send it
+    await carol.send(room, "another secret")
+    await carol.hears("echo: another secret")
+    held = await raw_events(carol, room, bot.user_id)
+    assert {event["type"] for event in held} == {"m.room.encrypted"}
+    assert "secret" not in json.dumps(held)
+
+
+async def test_files_come_in_and_go_out_encrypted(whole: Whole, room: str, carol: SecretPerson) -> None:
+    data = bytes(range(256)) * 300
+    uploaded, keys = await carol.nio.upload(
+        io.BytesIO(data), "audio/ogg", "voice.ogg", encrypt=True, filesize=len(data)
+    )
+    file = {"url": uploaded.content_uri, **keys}
+    voice: dict[str, Any] = {
+        "msgtype": "m.audio",
+        "filename": "voice.ogg",
+        "org.matrix.msc3245.voice": {},
+        "file": file,
+    }
+    await carol.send(room, "what is it?", **voice, info={"mimetype": "audio/ogg", "size": 7})
+    line = f"attachment: audio voice.ogg (audio/ogg, {len(data)} bytes)"  # of what was decrypted, not what was claimed
+    await carol.hears(f"echo: what is it?\n{line}")
+    assert data in [one.read_bytes() for one in (whole.process.folder / "var" / "media").rglob("*") if one.is_file()]
+
+    await carol.send(room, "!demo file image")
+    sent = (await carol.hears("square.png")).source["content"]
+    assert (sent["msgtype"], "url" in sent) == ("m.image", False)
+    sealed = await asyncio.to_thread(media, whole.homeserver, sent["file"]["url"], carol.nio.access_token)
+    assert sealed != picture()
+    key, hashes = sent["file"]["key"]["k"], sent["file"]["hashes"]["sha256"]
+    assert decrypt_attachment(sealed, key, hashes, sent["file"]["iv"]) == picture()
+
+
+async def test_a_long_text_comes_whole_in_several_messages(room: str, carol: SecretPerson, bot: Account) -> None:
+    await carol.send(room, "!demo long 60000")
+    await carol.until(lambda: numbers_in(read_by(carol, room, bot))[-1:] == LONG[-1:])
+    said = read_by(carol, room, bot)[1:]
+    assert len(said) > 3
+    assert numbers_in(said) == LONG
+
+
+async def test_a_new_device_that_nobody_has_verified_can_read_what_is_said_from_then_on(
+    whole: Whole, room: str, carol: SecretPerson, tmp_path: Path
+) -> None:
+    async with another(whole, carol, tmp_path) as again:
+        await again.send(room, "and here?")
+        await carol.hears("echo: and here?")
+        await again.hears("echo: and here?")
+
+
+async def test_switched_off_it_says_nothing_at_all(whole: Whole, carol: SecretPerson) -> None:
+    room = await carol.chat_with(whole.guide.user_id)
+    await carol.send(room, "hello?")
+    await asyncio.to_thread(
+        whole.process.wait_for, lambda _: "switched off: nothing is read" in whole.process.log_text()
+    )
+    assert await raw_events(carol, room, whole.guide.user_id) == []
+
+
+async def test_nothing_that_is_found_in_encrypted_events_does_harm(
+    whole: Whole, room: str, carol: SecretPerson, bot: Account, alice: MatrixPerson, hers: MatrixApi
+) -> None:
+    elsewhere = await direct_chat(alice, bot)
+    guards.guard(carol.nio.olm, dict)  # or she would stumble herself
+    question = await carol.send(room, "first")
+    await carol.hears("echo: first")
+    odd = {"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "?", "device_id": "X"}
+    contents = [await seal(carol, room, sealed) for sealed in sealed_in(question, bot.user_id, carol.user_id).values()]
+    contents += [odd | {"sender_key": "", "session_id": "x"}, odd | {"sender_key": "x", "session_id": ""}, odd, {}]
+    contents += [{"algorithm": ["x"], "ciphertext": {}}]
+    with whole.unharmed():
+        for number, content in enumerate(contents):
+            await hers.call("PUT", "rooms", room, "send", "m.room.encrypted", f"sealed{number}", json=content)
+        await carol.send(room, "still there?")
+        await carol.hears("echo: still there?")
+        await alice.send(elsewhere, "and here?")
+        await alice.wait_for(lambda: "echo: and here?" in alice.seen.said(elsewhere, bot.user_id))
+    said = read_by(carol, room, bot)
+    assert said[1] == "echo: first"
+    held = await raw_events(carol, room, bot.user_id)
+    assert {event["type"] for event in held} == {"m.room.encrypted"}
+
+
+async def test_nothing_that_is_sent_to_its_device_does_harm_and_its_keys_come_again(
+    whole: Whole, room: str, carol: SecretPerson, bot: Account, alice: MatrixPerson, tmp_path: Path
+) -> None:
+    device, keys = await whole.device(alice.api)
+    poison = [*TO_DEVICE, ("m.room.encrypted", never_offered(keys["curve25519"]))]
+    poison += [("m.room.encrypted", garbled(keys["curve25519"], **odd)) for odd in GARBLED]
+    with whole.unharmed():
+        for number, (kind, content) in enumerate(poison):
+            messages = {"messages": {bot.user_id: {device: content}}}
+            await alice.api.call("PUT", "sendToDevice", kind, f"poison{number}", json=messages)
+        while await claim(alice.api, bot, device, 25) == 25:
+            pass
+        await carol.send(room, "still there?")
+        await carol.hears("echo: still there?")
+        async with another(whole, carol, tmp_path) as again:  # a session can be begun with it, for which it takes a key
+            await again.send(room, "and here?")
+            await carol.hears("echo: and here?")
+
+
+async def test_used_up_while_it_hears_nothing_a_last_key_is_left_that_is_replaced(
+    whole: Whole, room: str, carol: SecretPerson, bot: Account, alice: MatrixPerson, tmp_path: Path
+) -> None:
+    device, _ = await whole.device(alice.api)
+    await carol.send(room, "first")
+    await carol.hears("echo: first")
+    with whole.unharmed():
+        whole.process.send_signal(signal.SIGSTOP)
+        try:
+            last = await last_key(alice.api, bot, device)
+            async with another(whole, carol, tmp_path) as again:
+                await again.send(room, "and here?")
+                whole.process.send_signal(signal.SIGCONT)
+                await carol.hears("echo: and here?")
+                await again.hears("echo: and here?")
+        finally:
+            whole.process.send_signal(signal.SIGCONT)
+        async with asyncio.timeout(20):
+            while await last_key(alice.api, bot, device) == last:
+                pass
+
+
+async def test_its_account_vouches_for_its_device_and_its_owner_compares_emoji(
+    whole: Whole, bot: Account, tmp_path: Path
+) -> None:
+    async with SecretPerson(whole.homeserver, whole.owner, tmp_path / "owner") as owner:
+        room = await owner.chat_with(bot.user_id)
+        await owner.until(lambda: read_by(owner, room, bot))
+        async with aclosing(MatrixApi(whole.homeserver.url, owner.nio.access_token)) as api:
+            device, keys = await whole.device(api)
+            seen = await api.call("POST", "keys", "query", json={"device_keys": {bot.user_id: []}})
+        side = Verifier(owner, bot, device, room)
+        await side.request()
+        agreed, emoji = await side.compare()
+        await owner.hears(emoji)
+        await side.send("mac", side.mac(agreed, {side.me: owner.nio.olm.account.identity_keys["ed25519"]}))
+        mac = await side.hears("mac")
+        (master,) = seen["master_keys"][bot.user_id]["keys"].values()
+        side.verify(agreed, mac, {f"ed25519:{device}": keys["ed25519"], f"ed25519:{master}": master})
+        await side.hears("done")
+    doctor = (await asyncio.to_thread(whole.process.command, "doctor")).stdout
+    assert f"device {device} is signed by its account" in doctor
+
+
+async def test_a_second_run_on_its_data_is_refused_and_its_keys_are_under_a_secret(whole: Whole) -> None:
+    refused = await asyncio.to_thread(whole.process.command, "run")
+    assert refused.returncode != 0
+    assert "another" in refused.stderr + refused.stdout
+    folder = whole.process.folder / "var" / "matrix" / "crypto"
+    assert (folder.stat().st_mode & 0o777, (folder / "secret").stat().st_mode & 0o777) == (0o700, 0o600)
+    assert (folder / "secret").read_text().strip() not in ("", "DEFAULT_KEY")
+
+
+async def test_a_session_that_an_administrator_has_ended_comes_back_by_password_with_its_keys(
+    whole: Whole, room: str, carol: SecretPerson, bot: Account, alice: MatrixPerson, tmp_path: Path
+) -> None:
+    elsewhere = await direct_chat(alice, bot)
+    device, keys = await whole.device(alice.api)
+    await carol.send(room, "before")
+    await carol.hears("echo: before")
+    await delete_device(whole.homeserver, bot, device)
+    await alice.send(elsewhere, "still there?")
+    await alice.wait_for(lambda: "echo: still there?" in alice.seen.said(elsewhere, bot.user_id))
+    assert await whole.device(alice.api) == (device, keys)
+    async with another(whole, carol, tmp_path) as again:  # nio never forgets that it saw a device go
+        await again.send(room, "and after?")
+        await again.hears("echo: and after?")

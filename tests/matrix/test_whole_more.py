@@ -1,0 +1,209 @@
+"""What else a Matrix surface promises, line by line, through one real ``surfacehost run`` with accounts of every kind.
+
+The homeserver is this file's own, because it is stopped now and then.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, aclosing
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+import pytest_asyncio
+from tests.matrix.conftest import MakePerson
+from tests.matrix.smallhost import PASSWORD, direct_chat
+from tests.matrix.test_provision import rooms_in
+from tests.matrix.test_upgrades import became
+from tests.matrix.wholemore import NOWHERE, More, more_host
+
+from surfacehost_devkit import faults
+from surfacehost_devkit.faultproxy import Passage
+from surfacehost_devkit.homeserver import Homeserver
+from surfacehost_devkit.matrixapi import MatrixApi
+from surfacehost_devkit.matrixperson import MatrixPerson
+
+pytestmark = pytest.mark.timeout(300)  # the first one waits for a homeserver and for six accounts to come
+
+
+@pytest.fixture(scope="module")
+def homeserver(synapse_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homeserver]:
+    with Homeserver(tmp_path_factory.mktemp("own"), synapse=synapse_cache) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def more(homeserver: Homeserver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[More]:
+    with more_host(tmp_path_factory.mktemp("more") / "host", homeserver) as more:
+        yield more
+
+
+@pytest_asyncio.fixture
+async def friend(more: More, stack: AsyncExitStack) -> AsyncIterator[MatrixPerson]:
+    yield await stack.enter_async_context(MatrixPerson(more.homeserver.url, more.friend))
+
+
+async def asked(person: MatrixPerson, room: str, bot: str, text: str, *, mentions: bool = False) -> str:
+    question = await person.send(room, text, mentions=[bot] if mentions else [])
+    return (await person.replies(room, after=question, from_=bot))[0].body
+
+
+async def test_a_strangers_invitation_is_declined_a_friends_is_followed(
+    more: More, friend: MatrixPerson, alice: MatrixPerson
+) -> None:
+    picky = more.accounts["picky"]  # which got in by an access token
+    for options in ({"direct": True}, {"name": "group"}):
+        room = await alice.create_room(invite=[picky.user_id], **options)
+        await became("leave", room, alice, picky)
+    room = await direct_chat(friend, picky)
+    assert await asked(friend, room, picky.user_id, "hello?") == "echo: hello?"
+
+
+async def test_it_is_found_by_its_servers_name(more: More, alice: MatrixPerson) -> None:
+    named = more.accounts["named"]
+    assert await asked(alice, await direct_chat(alice, named), named.user_id, "hello?") == "echo: hello?"
+
+
+async def test_a_name_without_an_address_is_told_and_harms_nobody_else(more: More) -> None:
+    lost = await more.until_state("lost", "waiting")
+    assert f"{NOWHERE} can't be reached" in lost["reason"]
+    code, text = await asyncio.to_thread(more.process.readiness)
+    assert code == 503
+    assert "lost: waiting: " in text
+    assert "picky: ok" in text
+
+
+async def test_one_shared_space_for_all(more: More, alice: MatrixPerson, person: MakePerson) -> None:
+    team, bob = more.accounts["team"], await person("bob")
+    for one in (alice, bob):
+        await one.create_room(direct=True, invite=[team.user_id])
+    spaces = {(await one.wait_invite(team.user_id)).room_id for one in (alice, bob)}
+    assert len(spaces) == 1
+    (hall,) = await rooms_in(alice, spaces.pop())
+    await alice.join(hall["room_id"])
+    await alice.send(hall["room_id"], "not for you")
+    assert await asked(alice, hall["room_id"], team.user_id, "hello?", mentions=True) == "echo: hello?"
+    held = await alice.history(hall["room_id"])
+    assert [event.body for event in held if event.sender == team.user_id and event.body] == ["echo: hello?"]
+
+
+async def test_the_account_of_an_administrator_is_without_limit_and_signed_with_the_key_of_another_client(
+    more: More, alice: MatrixPerson
+) -> None:
+    chief = more.accounts["chief"]
+
+    def doctor() -> str:
+        return more.process.command("doctor").stdout
+
+    async with asyncio.timeout(30):
+        while "is signed by its account" not in (said := await asyncio.to_thread(doctor)):
+            pass
+    assert "the account may send without limit" in said
+    answer = await alice.api.call("POST", "keys", "query", json={"device_keys": {chief.user_id: []}})
+    assert list(answer["master_keys"][chief.user_id]["keys"].values()) == [more.master]
+
+
+async def test_a_changed_password_parks_it_and_the_others_go_on(more: More, alice: MatrixPerson) -> None:
+    changed, named = more.accounts["changed"], more.accounts["named"]
+    async with aclosing(MatrixApi(more.homeserver.url, changed.access_token)) as api:
+        who = {"type": "m.id.user", "user": changed.user_id}
+        auth = {"type": "m.login.password", "identifier": who, "password": PASSWORD}
+        await api.call("POST", "account", "password", json={"new_password": "another-horse", "auth": auth})
+    told = await more.until_state("changed", "parked")
+    assert "does not accept this password" in told["reason"]
+    assert "changed: parked: " in (await asyncio.to_thread(more.process.readiness))[1]
+    assert await asked(alice, await direct_chat(alice, named), named.user_id, "and you?") == "echo: and you?"
+
+
+@pytest.mark.parametrize("status", [413, 403])
+async def test_a_refused_send_is_named_to_the_operator(more: More, friend: MatrixPerson, status: int) -> None:
+    picky = more.accounts["picky"]
+    room = await direct_chat(friend, picky)
+    errcode = {413: "M_TOO_LARGE", 403: "M_FORBIDDEN"}[status]
+    refused = faults.answer(status, {"errcode": errcode, "error": "not here"})
+    more.proxy.faults.plan(f"PUT *{room[1:]}/send/*", refused)
+    question = await friend.send(room, "refused")
+    await asyncio.to_thread(
+        more.process.wait_for,
+        lambda _: f"{room} does not take the message: {status} {errcode}: not here" in more.process.log_text(),
+    )
+    assert await asked(friend, room, picky.user_id, "and now?") == "echo: and now?"
+    said = friend.seen.messages(room, after=question, from_=picky.user_id)
+    assert [one.body for one in said] == ["echo: and now?"]
+
+
+async def test_a_homeserver_that_is_stopped_and_goes_on_costs_no_answer(more: More, friend: MatrixPerson) -> None:
+    picky = more.accounts["picky"]
+    room = await direct_chat(friend, picky)
+    question = await friend.send(room, "!demo slow 1")
+    await friend.wait_for(lambda: question in friend.seen.receipts[room][picky.user_id])
+    more.homeserver.pause()
+    try:
+        await asyncio.to_thread(more.process.wait_for, lambda status: "answered" in steps_of(status, question))
+    finally:
+        more.homeserver.resume()
+    answer = await friend.replies(room, after=question, from_=picky.user_id)
+    assert await asked(friend, room, picky.user_id, "still there?") == "echo: still there?"
+    assert len(friend.seen.messages(room, after=question, from_=picky.user_id)) == len(answer) + 1 == 2
+
+
+def steps_of(status: dict[str, Any], question: str) -> list[str]:
+    return [step for way in status["ways"] if way["event"] == question for step, _ in way["steps"]]
+
+
+async def test_it_types_all_through_a_long_run_and_shows_its_answer_in_few_edits(
+    more: More, friend: MatrixPerson
+) -> None:
+    """A notice lasts for 30 s and is renewed after 20 s; edits come after 1.5, 3, 6 … s."""
+    picky, (room, _) = more.accounts["picky"], more.running
+
+    def notices() -> list[Passage]:
+        return more.proxy.of(f"PUT *{room[1:]}/typing/*")
+
+    await friend.wait_for(lambda: any("word210" in said for said in friend.seen.said(room, picky.user_id)), 40)
+    begun, renewed, *_ = notices()
+    assert 15 < renewed.started - begun.started < 30
+    edits = [event for event in await friend.history(room) if event.sender == picky.user_id and event.replaces]
+    assert 2 <= len(edits) <= 5
+
+
+async def test_it_asks_for_what_it_uses_alone(more: More) -> None:
+    wanted = [json.loads(parse_qs(one.query)["filter"][0]) for one in more.proxy.of("GET */sync")]
+    assert wanted
+    for one in wanted:
+        assert one["room"]["state"]["lazy_load_members"] is one["room"]["timeline"]["lazy_load_members"] is True
+        assert one["presence"] == one["room"]["ephemeral"] == {"types": []}
+        assert "m.typing" not in one["room"]["timeline"]["types"]
+
+
+async def test_after_a_restart_a_direct_chat_is_one_however_many_are_in_it_and_the_space_is_as_the_settings_say(
+    more: More, alice: MatrixPerson, person: MakePerson
+) -> None:
+    named, team, bob = more.accounts["named"], more.accounts["team"], await person("bob")
+    chat = await direct_chat(alice, named)
+    await alice.invite(chat, bob.user_id)
+    await bob.join(chat)
+    pair = await alice.create_room(name="group", invite=[named.user_id])
+    await became("join", pair, alice, named)
+    await alice.create_room(direct=True, invite=[team.user_id])
+    space = (await alice.wait_invite(team.user_id)).room_id
+    (hall,) = await rooms_in(alice, space)
+    more.process.kill()
+    more.configure('name = "Crew"\nrooms = ["Hall", { name = "News", topic = "What is new" }]')
+    await asyncio.to_thread(more.process.start)
+    await more.until_state("named", "up")
+    for room, one in ((pair, alice), (chat, bob)):
+        silent = await one.send(room, "not for you")
+        answer = await asked(alice, room, named.user_id, "and me?", mentions=room == pair)
+        said = alice.seen.messages(room, after=silent, from_=named.user_id)
+        assert [event.body for event in said] == [answer] == ["echo: and me?"]
+    await alice.wait_for(
+        lambda: any(e.type == "m.room.name" and e.content["name"] == "Crew" for e in alice.seen.events[space])
+    )
+    async with asyncio.timeout(20):
+        while len(rooms := await rooms_in(alice, space)) < 2:
+            pass
+    assert [one["name"] for one in rooms] == ["Hall", "News"]
+    assert (rooms[0]["room_id"], rooms[1]["topic"]) == (hall["room_id"], "What is new")
