@@ -11,12 +11,20 @@ from typing import Any
 import pytest
 
 from surfacehost import Event, Home, Invite, Message, NotReady, Refused, Reply, Uncertain, Undeliverable
+from surfacehost.events import ReplyKind
 from surfacehost_devkit.botapi import Account, Bot, BotApi, Chat, Pace
 from surfacehost_devkit.fakes import FakeClient, FakeMemory, FakePut
 from surfacehost_telegram import TelegramSettings, TelegramSurface
-from surfacehost_telegram.limiter import ChatBudget
+from surfacehost_telegram.budget import ChatBudget
+from surfacehost_telegram.settings import Technique
 
 ATTEMPTS = 5
+
+
+class Settings(TelegramSettings):
+    """With the host's own setting of how an answer is shown while it grows."""
+
+    stream: Technique = "auto"
 
 
 class Outbox(FakeClient):
@@ -27,6 +35,11 @@ class Outbox(FakeClient):
         self.tried: set[str] = set()
         self.welcome = True
         self.thinking: Callable[[Message], Awaitable[None]] | None = None
+        self.growing: Callable[[Message], AsyncIterator[str]] | None = None
+        """What the answer is while it grows."""
+        self.kind: ReplyKind = "answer"
+        self.more: dict[str, Any] = {}
+        """Further fields of the replies, the choices of a prompt say."""
 
     def admits(self, event: Event) -> bool:  # noqa: ARG002 - one answer for all
         return self.welcome
@@ -34,7 +47,11 @@ class Outbox(FakeClient):
     async def answer(self, message: Message) -> AsyncIterator[Reply]:
         if self.thinking is not None:
             await self.thinking(message)
-        async for reply in super().answer(message):
+        if self.growing is not None:
+            key = f"{message.id}/{self.kind}/0"
+            async for text in self.growing(message):
+                yield Reply(id=key, event=message, kind="preview", body=text, note=self.notes.get(key))
+        async for reply in self._parts(message, self.kind, self.says(message)):
             yield reply
 
     async def _parts(self, event: Event, kind: Any, text: str) -> AsyncIterator[Reply]:
@@ -43,7 +60,13 @@ class Outbox(FakeClient):
             if key in {reply.id for reply in self.sent}:
                 continue
             reply = Reply(
-                id=key, event=event, kind=kind, body=body, repeated=key in self.tried, note=self.notes.get(key)
+                id=key,
+                event=event,
+                kind=kind,
+                body=body,
+                repeated=key in self.tried,
+                note=self.notes.get(key),
+                **self.more,
             )
             self.tried.add(key)
             yield reply
@@ -130,12 +153,22 @@ class Desk:
         self.data_dir = data_dir
         self.memory = FakeMemory()
         self.made: list[TelegramSurface] = []
+        self.commands: dict[str, dict[str, str]] = {}
 
-    def surface(self, bot: Bot | str, *, restored_at: float = 0.0, **settings: Any) -> TelegramSurface:
+    def surface(
+        self, bot: Bot | str, *, restored_at: float = 0.0, public_url: str = "", **settings: Any
+    ) -> TelegramSurface:
         token = bot if isinstance(bot, str) else bot.token
-        home = Home(name="tg", data_dir=self.data_dir, memory=self.memory, restored_at=restored_at)
+        home = Home(
+            name="tg",
+            data_dir=self.data_dir,
+            memory=self.memory,
+            restored_at=restored_at,
+            public_url=public_url,
+            commands=self.commands,
+        )
         table = {"token": token, "base_url": self.api.url, **settings}
-        self.made.append(TelegramSurface(home, TelegramSettings.model_validate(table)))
+        self.made.append(TelegramSurface(home, Settings.model_validate(table)))
         return self.made[-1]
 
     @asynccontextmanager
@@ -168,7 +201,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def api() -> AsyncIterator[BotApi]:
-    async with BotApi.serve(pace=Pace(hurry_wait_s=0.05, conflict_wait_s=0.05)) as api:
+    async with BotApi.serve(pace=Pace(hurry_wait_s=0.05, conflict_wait_s=0.05, webhook_retry_s=0.05)) as api:
         yield api
 
 

@@ -183,7 +183,7 @@ async def test_two_bots_in_one_process(desk: Desk, api: BotApi) -> None:
 async def test_typing_while_the_agent_thinks(desk: Desk, api: BotApi) -> None:
     alice, bot = api.world.person(), api.world.bot(has_topics_enabled=True)
     tea = api.groups.open_topic(api.world.private_chat(alice), alice, "Tea")
-    async with desk.host(desk.surface(bot)) as host:
+    async with desk.host(desk.surface(bot, stream="final")) as host:
         thought = asyncio.Event()
 
         async def think(_message: Message) -> None:
@@ -194,13 +194,13 @@ async def test_typing_while_the_agent_thinks(desk: Desk, api: BotApi) -> None:
         await api.world.wait_for(lambda: api.world.actions(alice.id) or None)
         thought.set()
         await host.until(lambda: host.settled)
-        assert not [task for task in asyncio.all_tasks() if "_type" in repr(task.get_coro())]
+        assert not [task for task in asyncio.all_tasks() if "_beat" in repr(task.get_coro())]
     [action] = api.world.actions(alice.id)
     assert (action.action, action.thread_id) == ("typing", tea.thread_id)
 
 
 async def test_typing_for_nobody_when_the_answer_is_there_at_once(desk: Desk, api: BotApi) -> None:
     alice, bot = api.world.person(), api.world.bot()
-    async with desk.host(desk.surface(bot)):
+    async with desk.host(desk.surface(bot, stream="final")):
         await api.world.wait_for_reply(alice.id, after=api.world.write(alice, "hi"))
     assert api.world.actions(alice.id) == []

@@ -6,13 +6,15 @@ from time import monotonic
 
 import pytest
 
-from surfacehost_telegram.bot import Flooded, Turn
-from surfacehost_telegram.limiter import ChatBudget, ChatBudgets, Dropped
+from surfacehost_devkit.fakes import FakeMemory
+from surfacehost_telegram.bot import FRAME, Flooded, Turn
+from surfacehost_telegram.budget import BotBudget, ChatBudget
+from surfacehost_telegram.limiter import ChatBudgets, Dropped
 
 
-def take(budget: ChatBudget, now: float, *, droppable: bool = False) -> float:
+def take(budget: ChatBudget, now: float, *, frame: bool = False) -> float:
     """Take one call as soon as there is room; when that was."""
-    now += budget.wait(now, droppable=droppable)
+    now += budget.wait(now, frame=frame)
     budget.spend(now)
     return now
 
@@ -31,11 +33,11 @@ def test_a_group_takes_eighteen_a_minute() -> None:
     assert times[18] == 60.0
 
 
-def test_droppable_calls_leave_room() -> None:
+def test_frames_leave_room() -> None:
     budget, now = ChatBudget(group=True, now=0.0), 0.0
     for _ in range(8):
-        now = take(budget, now, droppable=True) + 5
-    assert budget.wait(now, droppable=True) > 10
+        now = take(budget, now, frame=True) + 5
+    assert budget.wait(now, frame=True) > 10
     assert budget.wait(now) == 0
     budget.spend(now)
     budget.spend(now)
@@ -51,11 +53,37 @@ def test_a_penalty_shuts_the_chat() -> None:
     assert budget.is_idle(5.3)
 
 
+def test_drafts_are_counted_apart_and_shut_as_well() -> None:
+    budget = ChatBudget(group=False, now=0.0)
+    for _ in range(3):
+        budget.spend(0.0)
+    assert budget.draft_wait(0.0) == 0
+    budget.spend(0.0, draft=True)
+    assert 0.3 < budget.draft_wait(0.0) < 0.4
+    budget.shut(0.0, 5)
+    assert budget.draft_wait(1.0) == pytest.approx(4.3)
+
+
+def test_all_chats_together_take_fewer_than_thirty_a_second() -> None:
+    budget = BotBudget()
+    for _ in range(18):
+        assert budget.wait(0.0, frame=True) == 0
+        budget.spend(0.0)
+    assert budget.wait(0.0, frame=True) == 1.0  # the rest is for messages
+    for _ in range(9):
+        assert budget.wait(0.5) == 0
+        budget.spend(0.5)
+    assert budget.wait(0.5) == 0.5
+    assert budget.wait(1.0) == 0
+    assert budget.wait(1.0, frame=True) == 0
+
+
 class Calls:
     """Something to call through the budgets; it fails as told."""
 
     def __init__(self) -> None:
-        self.budgets = ChatBudgets()
+        self.memory = FakeMemory()
+        self.budgets = ChatBudgets(self.memory)
         self.made: list[str] = []
         self.running = self.most = 0
         self.fails: Exception | None = None
@@ -64,9 +92,9 @@ class Calls:
         self.release = asyncio.Event()
         self.release.set()
 
-    async def make(self, chat: int | None, endpoint: str = "sendMessage", priority: Turn | None = None) -> None:
+    async def make(self, chat: int | None, endpoint: str = "sendMessage", turn: Turn | None = None) -> None:
         data = {} if chat is None else {"chat_id": chat}
-        await self.budgets.process_request(self._call, (str(chat),), {}, endpoint, data, priority)
+        await self.budgets.process_request(self._call, (str(chat),), {}, endpoint, data, turn)
 
     async def _call(self, chat: str) -> bool:
         self.made.append(chat)
@@ -93,7 +121,7 @@ async def test_a_shut_chat_shuts_no_other() -> None:
     await calls.make(2)
     assert monotonic() - start < 0.3
     with pytest.raises(Dropped):
-        await calls.make(1, "sendChatAction", "droppable")
+        await calls.make(1, "sendChatAction", FRAME)
     await calls.make(1)
     assert monotonic() - start >= 0.5
     assert calls.made == ["1", "2", "1"]
@@ -107,6 +135,48 @@ async def test_a_long_penalty_is_told_without_a_call() -> None:
             await calls.make(1)
         assert told.value.seconds == pytest.approx(3600, abs=1)
     assert calls.made == ["1"]
+
+
+async def test_a_penalty_outlives_a_restart() -> None:
+    calls = Calls()
+    calls.fails = Flooded(3600)
+    with pytest.raises(Flooded):
+        await calls.make(1)
+    later = Calls()
+    later.memory = calls.memory
+    later.budgets = ChatBudgets(later.memory)
+    with pytest.raises(Flooded):
+        await later.make(1)
+    with pytest.raises(Dropped):
+        await later.make(1, "sendMessageDraft", FRAME)
+    await later.make(2)
+    assert later.made == ["2"]
+    penalty = later.memory.values["shut:1"]
+    penalty["until"] += 10**6  # the clock was set back: never longer than Telegram said
+    later.budgets = ChatBudgets(later.memory)
+    with pytest.raises(Flooded) as told:
+        await later.make(1)
+    assert told.value.seconds < 3601
+    penalty["until"] = 0.0
+    later.budgets = ChatBudgets(later.memory)
+    await later.make(1)
+    assert later.memory.values == {}
+
+
+async def test_a_tap_waits_for_nothing() -> None:
+    calls = Calls()
+    calls.release.clear()
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        for chat in range(8):
+            group.create_task(calls.make(chat))
+        await calls.full.wait()
+        with pytest.raises(Dropped):
+            await calls.make(9, "editMessageText", FRAME)  # frames don't queue up
+        group.create_task(calls.make(None, "answerCallbackQuery"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert calls.running == 9
+        calls.release.set()
 
 
 async def test_calls_without_a_chat_and_unseen_ones_are_free() -> None:
@@ -141,7 +211,7 @@ async def test_what_is_to_be_done_right_before_a_call_is_done_when_its_turn_has_
     async def before() -> None:
         done.append((monotonic() - start, len(calls.made)))
 
-    await calls.make(1, priority=before)
+    await calls.make(1, turn=Turn(before=before))
     [(after_s, made)] = done
     assert after_s >= 0.3
     assert made == 1

@@ -68,11 +68,13 @@ async def test_every_poll_says_what_it_wants(desk: Desk, api: BotApi) -> None:
         api.world.write(alice, "hi")
         await host.until(lambda: host.settled)
     for number, call in enumerate(api.calls.of("getUpdates")):
-        assert {"message", "my_chat_member", "message_reaction"} <= {*json.loads(call.params["allowed_updates"])}
+        wanted = {*json.loads(call.params["allowed_updates"])}
+        assert {"message", "my_chat_member", "callback_query"} <= wanted
+        assert "message_reaction" not in wanted
         assert call.params["timeout"] == ("50" if number else "0")
 
 
-async def test_an_update_nobody_can_read_is_left_out_alone(
+async def test_an_update_nobody_can_read_is_parked_alone(
     desk: Desk, api: BotApi, caplog: pytest.LogCaptureFixture
 ) -> None:
     alice, bot = api.world.person(), api.world.bot()
@@ -88,7 +90,9 @@ async def test_an_update_nobody_can_read_is_left_out_alone(
         await host.until(lambda: len(host.settled) == 2)
         await api.world.wait_for(lambda: True if not bot.queue.pending else None)
     lines = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    assert lines == [f"update {number} can't be understood and is left out" for number in (poison, poison + 1)]
+    assert lines == [f"update {number} can't be understood and is parked" for number in (poison, poison + 1)]
+    assert json.loads(host.put.unread[f"update:{poison + 1}"]) == {"update_id": poison + 1, "message": 5}
+    assert [*host.put.unread] == [f"update:{poison}", f"update:{poison + 1}"]
     assert [reply.text for reply in api.world.replies(alice.id)] == ["echo: before", "echo: after"]
 
 

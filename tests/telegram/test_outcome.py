@@ -4,7 +4,8 @@ import httpx
 import pytest
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, NetworkError, TelegramError, TimedOut
 
-from surfacehost_telegram.bot import Flooded, Garbled
+from surfacehost import NotReady
+from surfacehost_telegram.bot import Flooded, Garbled, Oversized
 from surfacehost_telegram.outcome import Outcome, outcome
 
 
@@ -29,6 +30,14 @@ TABLE = [
     (BadRequest("Bad Request: chat not found"), Outcome.REFUSED),
     (BadRequest("Bad Request: message is too long"), Outcome.REFUSED),
     (BadRequest("Bad Request: not enough rights to send text messages to the chat"), Outcome.REFUSED),
+    (Oversized("x"), Outcome.FILE),
+    (FileNotFoundError("x"), Outcome.FILE),
+    (BadRequest("Bad Request: PHOTO_INVALID_DIMENSIONS"), Outcome.FILE),
+    (BadRequest("Bad Request: IMAGE_PROCESS_FAILED"), Outcome.FILE),
+    (BadRequest("Bad Request: VOICE_MESSAGES_FORBIDDEN"), Outcome.FILE),
+    (BadRequest("Bad Request: file must be non-empty"), Outcome.FILE),
+    (BadRequest("Bad Request: message caption is too long"), Outcome.REFUSED),
+    (NotReady("the disk is full"), Outcome.LATER),
     (Forbidden("Forbidden: bot was blocked by the user"), Outcome.REFUSED),
     (caused(TimedOut(), httpx.ReadTimeout("x")), Outcome.UNKNOWN),
     (caused(TimedOut(), httpx.WriteTimeout("x")), Outcome.UNKNOWN),

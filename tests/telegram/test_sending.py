@@ -9,7 +9,7 @@ from tests.telegram.conftest import Desk, Host, texts
 
 from surfacehost import Message, NotReady, Undeliverable
 from surfacehost_devkit.botapi import Account, Bot, BotApi, Chat, Fault, FloodLimits, faults
-from surfacehost_telegram.limiter import ChatBudget
+from surfacehost_telegram.budget import ChatBudget
 
 pytestmark = pytest.mark.usefixtures("hurry")
 
@@ -55,8 +55,17 @@ async def test_a_topic_that_is_gone(desk: Desk, api: BotApi, caplog: pytest.LogC
         host.client.thinking = think
         api.world.write(alice, "/ask", forum, topic=tea)
         await host.until(lambda: host.settled)
-    [reply] = api.world.replies(forum)
-    assert (reply.text, reply.thread_id) == ("echo: /ask", None)
+        closed = api.groups.open_topic(forum, alice, "Closed")
+        api.groups.close_topic(forum, alice, closed)
+        api.world.write(alice, "/ask **again**", forum, topic=closed)
+        await host.until(lambda: len(host.settled) == 2)
+        api.world.write(alice, "/more", forum, topic=closed)
+        await host.until(lambda: len(host.settled) == 3)
+    said = "(The topic was deleted or closed, so I answer here.)\n\n"
+    replies = api.world.replies(forum)
+    assert [reply.text for reply in replies] == [f"{said}echo: /ask", f"{said}echo: /ask again", "echo: /more"]
+    assert {reply.thread_id for reply in replies} == {None}
+    assert {mark.offset for mark in replies[1].entities if mark.type == "bold"} == {len(f"{said}echo: /ask ")}
     assert f"topic {tea.thread_id} of chat {forum.id} is gone" in caplog.text
 
 
@@ -76,6 +85,7 @@ async def test_a_group_that_became_a_supergroup(desk: Desk, api: BotApi) -> None
         await host.until(lambda: host.settled)
         assert texts(api, moved[0]) == ["echo: /ask"]
         assert desk.memory.values[f"moved:{group.id}"] == str(moved[0].id)
+        assert host.put.moved == {str(group.id): str(moved[0].id)}
         before = len(api.calls.of("sendMessage"))
         await surface.on_error(OSError(), host.put.events[f"{group.id}:{asked.id}"], host.client)
     assert len(api.calls.of("sendMessage")) == before + 1
@@ -173,11 +183,11 @@ async def test_telegrams_limits_are_not_met(desk: Desk, api: BotApi, monkeypatch
     alice, bot = api.world.person(), api.world.bot()
     api.flood.switch(FloodLimits())
     async with desk.host(desk.surface(bot)) as host:
-        host.client.says = lambda _message: "\n\n".join("word " * 800 for _ in range(6))
+        host.client.says = lambda _message: "\n\n".join("word " * 800 for _ in range(5))
         api.world.write(alice, "tell")
         await host.until(lambda: host.settled)
     assert api.flood.refused == 0
-    assert len(texts(api, alice)) == 6
+    assert len(texts(api, alice)) == 5
 
 
 @pytest.mark.parametrize("fault", [faults.error(500, "x"), faults.too_many(1), faults.reset(), faults.not_ok()])
@@ -190,7 +200,7 @@ async def test_typing_never_fails_an_answer(
     async def think(_message: Message) -> None:
         await api.world.wait_for(lambda: [c for c in api.calls.of("sendChatAction") if c.outcome] or None)
 
-    async with desk.host(desk.surface(bot)) as host:
+    async with desk.host(desk.surface(bot, stream="final")) as host:
         host.client.thinking = think
         api.world.write(alice, "hi")
         await host.until(lambda: host.settled)
@@ -207,7 +217,7 @@ async def test_typing_stops_when_the_answer_fails(desk: Desk, api: BotApi) -> No
         await api.world.wait_for(lambda: api.world.actions(alice.id) or None)
         raise ZeroDivisionError
 
-    surface = desk.surface(bot)
+    surface = desk.surface(bot, stream="final")
     host = Host(surface, desk.memory)
     host.client.thinking = think
     api.world.private_chat(alice).started = True
@@ -215,4 +225,4 @@ async def test_typing_stops_when_the_answer_fails(desk: Desk, api: BotApi) -> No
     before = asyncio.all_tasks()
     with pytest.raises(ZeroDivisionError):
         await surface.on_message(event, host.client)
-    assert not [task for task in asyncio.all_tasks() - before if "_type" in repr(task)]
+    assert not [task for task in asyncio.all_tasks() - before if "_beat" in repr(task)]

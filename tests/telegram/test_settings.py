@@ -1,8 +1,12 @@
+from pathlib import Path
 from typing import Any
 
 import pydantic
 import pytest
 
+from surfacehost import SettingsError
+from surfacehost.plugins import EntryPoints
+from surfacehost.settings import load
 from surfacehost_telegram import TelegramSettings
 
 TOKEN = "123456789:AAFexampleexampleexampleexample_-xyz"
@@ -34,3 +38,15 @@ def test_what_is_no_address(url: str) -> None:
 
 def test_an_address_ends_without_a_slash() -> None:
     assert _settings(token=TOKEN, base_url="http://127.0.0.1:8081/").base_url == "http://127.0.0.1:8081"
+
+
+def test_a_webhook_needs_a_public_address(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    table = f'[surfaces.telegram]\ntoken = "{TOKEN}"\nmode = "webhook"\n'
+    file.write_text(table)
+    with pytest.raises(SettingsError) as wrong:
+        load(file, finder=EntryPoints(), environ={})
+    [problem] = wrong.value.problems
+    assert problem.startswith(f"{file}:3: surfaces.telegram.mode: needs public_url in the table [web]: where the ")
+    file.write_text(f'{table}[web]\npublic_url = "https://bot.example.org/"\n')
+    assert load(file, finder=EntryPoints(), environ={}).surfaces["telegram"].settings.needs_public_url == "mode"

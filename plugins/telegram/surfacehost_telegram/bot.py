@@ -5,7 +5,8 @@ Not its ``Application`` or ``Updater``: those confirm updates to Telegram before
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 from telegram.error import TelegramError
 from telegram.ext import BaseRateLimiter, ExtBot
@@ -16,8 +17,19 @@ from surfacehost_telegram.redact import secret_of
 from surfacehost_telegram.settings import TelegramSettings
 
 Json = dict[str, Any]
-Turn = Literal["droppable"] | Callable[[], Awaitable[None]]
-"""What a caller may tell the rate limiter: that the call may be left out, or what is to be done right before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What a caller may tell the rate limiter."""
+
+    is_frame: bool = False
+    """Whether the call is decoration, to be left out where there is no room for it at once."""
+    before: Callable[[], Awaitable[None]] | None = None
+    """What is to be done when its turn has come, right before the call."""
+
+
+FRAME = Turn(is_frame=True)
 
 MOST = 100
 """Updates in one answer to getUpdates; Telegram's own limit."""
@@ -26,18 +38,29 @@ MAX_CALLS = 8
 
 ANSWER_S = 30.0
 """How long an answer may take. Generous: giving up early leaves it unknown whether a message was sent."""
+FRAME_S = 5.0
+"""The same for decoration: what comes after it must not wait for long."""
+UPLOAD_S = 120.0
+"""The same for a call that brings a file, and for how long a piece of it may take on its way."""
+SPARE_CALLS = 2
+"""Connections beyond that, for calls that wait for no other: the answer to a tap on a button."""
 POLL_MARGIN_S = 10.0
 """The same for a poll, beyond the time that the server holds it open."""
+
+NEWEST_UPDATE = "stopped_message_generation"
+"""Not every Bot API server knows it yet."""
 
 ALLOWED_UPDATES = (
     "message",
     "edited_message",
     "callback_query",
     "my_chat_member",
-    "message_reaction",
-    "stopped_message_generation",
+    NEWEST_UPDATE,
 )
-"""Told with every poll, because the server remembers the last list; names it does not know it ignores."""
+"""Told with every poll, because the server remembers the last list; names it does not know it ignores.
+
+Not ``message_reaction``: a question has buttons wherever it can be asked, and a thumb in passing must approve nothing.
+"""
 
 
 class Flooded(TelegramError):
@@ -46,6 +69,10 @@ class Flooded(TelegramError):
     def __init__(self, seconds: float) -> None:
         super().__init__(f"too many calls, Telegram wants {seconds:g} s of silence")
         self.seconds = seconds
+
+
+class Oversized(TelegramError):
+    """The request was larger than the server takes (413)."""
 
 
 class Garbled(TelegramError):
@@ -60,16 +87,29 @@ class Bot(ExtBot[Turn]):
         tls = {"verify": trust(None)}
         self._lines = (
             _Line(token, connection_pool_size=1, read_timeout=ANSWER_S, pool_timeout=5, httpx_kwargs=tls),
-            _Line(token, connection_pool_size=MAX_CALLS, read_timeout=ANSWER_S, pool_timeout=30, httpx_kwargs=tls),
+            _Line(
+                token,
+                connection_pool_size=MAX_CALLS + SPARE_CALLS,
+                read_timeout=ANSWER_S,
+                media_write_timeout=UPLOAD_S,
+                pool_timeout=30,
+                httpx_kwargs=tls,
+            ),
         )
         super().__init__(
             token,
             base_url=f"{settings.base_url}/bot",
             base_file_url=f"{settings.base_url}/file/bot",
+            local_mode=settings.local_mode,
             get_updates_request=self._lines[0],
             request=self._lines[1],
             rate_limiter=limiter,
         )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server shares this machine's disk."""
+        return self._local_mode
 
     def __repr__(self) -> str:
         return "Bot(…)"  # the inherited one prints the token
@@ -95,6 +135,17 @@ class Bot(ExtBot[Turn]):
             raise Garbled("the answer to getUpdates is no list of updates")
         return updates
 
+    async def path_of(self, file_id: str) -> str:
+        """Where the server keeps a file: under its ``/file/bot<token>/``, or on this machine if the server is local.
+
+        Raw, because ``get_file`` makes an address of it, token included, that is easily logged.
+        """
+        answer: Any = await self._post("getFile", {"file_id": file_id})
+        path = answer.get("file_path") if isinstance(answer, dict) else None
+        if not isinstance(path, str) or not path:
+            raise Garbled("the answer to getFile names no path")
+        return path.removeprefix("file://")
+
 
 def _is_update(update: object) -> bool:
     return isinstance(update, dict) and isinstance(update.get("update_id"), int)
@@ -112,11 +163,13 @@ class _Line(HTTPXRequest):
         self._secret = secret_of(token).encode()
 
     async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:  # noqa: ANN401 - handed on
-        """As inherited; raises Flooded for every 429 and Garbled for what is no Bot API answer."""
+        """As inherited; raises Flooded for a 429, Oversized for a 413 and Garbled for what is no Bot API answer."""
         status, payload = await super().do_request(*args, **kwargs)
         answer = _read(payload)
         if status == 429:
             raise Flooded(_silence(answer))
+        if status == 413:  # often from a proxy in front of the server, whose page is no Bot API answer
+            raise Oversized("the server takes no request as large as this (413)")
         good = 200 <= status <= 299
         if answer is None or answer.get("ok") is not good or (good and "result" not in answer):
             raise Garbled(f"the answer, HTTP status {status}, is not one of a Bot API server")

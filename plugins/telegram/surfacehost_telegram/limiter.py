@@ -1,90 +1,53 @@
-"""How often a chat may be written to: one budget per chat for everything that is seen there.
+"""How often a chat may be written to: one budget over all calls of a bot.
 
-Telegram names about one message a second in a chat, short bursts apart, and 20 a minute in a group; edits and actions
-count as well (https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this). Calls made during a
-penalty prolong it.
+Telegram names about one message a second in a chat, short bursts apart, 20 a minute in a group, and about 30 a second
+over all chats; edits and actions count as well
+(https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this). Calls made during a penalty prolong
+it.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+import logging
+import time
+from collections.abc import Callable, Coroutine
 from time import monotonic
 from typing import Any
 
 from telegram.error import TelegramError
 from telegram.ext import BaseRateLimiter
 
+from surfacehost import Memory, NotReady
 from surfacehost_telegram.bot import MAX_CALLS, Flooded, Json, Turn
+from surfacehost_telegram.budget import BotBudget, ChatBudget
 
 PATIENCE_S = 60.0
 """The longest that a call is held back here; a longer penalty is raised as Flooded, without a call."""
 
-_FREE = frozenset({"answerCallbackQuery", "getChat", "getChatAdministrators", "getChatMember", "getFile", "leaveChat"})
-"""Calls with a chat that nobody sees in it."""
+SHUT = "shut:"
+"""The note of a penalty: by chat, when it ends by the wall clock, and how long it was."""
+
+_FREE = frozenset({"deleteMessage", "getChat", "getChatAdministrators", "getChatMember", "getFile", "leaveChat"})
+"""Calls with a chat that bring nothing into it."""
 
 Result = bool | Json | list[Json]
 
+log = logging.getLogger(__name__)
+
 
 class Dropped(TelegramError):
-    """A droppable call for which there was no room."""
-
-
-class ChatBudget:
-    """What one chat may take: arithmetic on the clock that the caller reads."""
-
-    RATE, BURST = 0.9, 3.0
-    A_MINUTE, RESERVE = 18, 10
-    """Calls a group takes in a minute, and how many of them droppable calls leave to messages."""
-    MARGIN_S = 0.3
-    """Added to a penalty: its end by our clock is not its end by Telegram's."""
-
-    def __init__(self, *, group: bool, now: float) -> None:
-        self.line = asyncio.Lock()
-        """Held while waiting for a turn: first come, first served."""
-        self._group = group
-        self._tokens = self.BURST
-        self._counted_at = now
-        self._minute: deque[float] = deque()
-        self._shut_until = now
-
-    def wait(self, now: float, *, droppable: bool = False) -> float:
-        """Seconds until a call fits in; 0: now. A droppable one must leave room for a message."""
-        self._refresh(now)
-        missing = (2.0 if droppable else 1.0) - self._tokens
-        waits = [0.0, self._shut_until - now, missing / self.RATE]
-        room = self.A_MINUTE - (self.RESERVE if droppable else 0)
-        if self._group and len(self._minute) >= room:
-            waits.append(self._minute[-room] + 60 - now)
-        return max(waits)
-
-    def spend(self, now: float) -> None:
-        """Count a call."""
-        self._tokens -= 1
-        if self._group:
-            self._minute.append(now)
-
-    def shut(self, now: float, seconds: float) -> None:
-        """Let nothing through for *seconds*."""
-        self._shut_until = now + seconds + self.MARGIN_S
-
-    def is_idle(self, now: float) -> bool:
-        """Whether a new budget would be the same."""
-        self._refresh(now)
-        return self._tokens >= self.BURST and not self._minute and self._shut_until <= now and not self.line.locked()
-
-    def _refresh(self, now: float) -> None:
-        self._tokens = min(self.BURST, self._tokens + (now - self._counted_at) * self.RATE)
-        self._counted_at = now
-        while self._minute and self._minute[0] <= now - 60:
-            self._minute.popleft()
+    """A frame for which there was no room."""
 
 
 class ChatBudgets(BaseRateLimiter[Turn]):
-    """Every call of a bot goes through here, except getUpdates."""
+    """Every call of a bot goes through here, except getUpdates. A penalty is kept in *memory* over a restart."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
         self._budgets: dict[str, ChatBudget] = {}
+        self._bot = BotBudget()
         self._calls = asyncio.Semaphore(MAX_CALLS)
+        self._recalling = asyncio.Lock()
+        self._has_recalled = False
 
     async def initialize(self) -> None:
         """Nothing to do."""
@@ -102,16 +65,23 @@ class ChatBudgets(BaseRateLimiter[Turn]):
         rate_limit_args: Turn | None,
     ) -> Result:
         """Make the call when its chat has room for it. Raises Dropped, and Flooded for a chat shut for long."""
-        chat = data.get("chat_id")
+        turn, chat = rate_limit_args or Turn(), data.get("chat_id")
+        if endpoint == "answerCallbackQuery":  # somebody's finger is on the button: it waits for no upload
+            return await callback(*args, **kwargs)
         if chat is None or endpoint in _FREE:
-            return await self._call(callback, args, kwargs)
+            async with self._calls:
+                return await callback(*args, **kwargs)
+        await self._recall()
         budget = self._budget(str(chat))
-        await self._turn(budget, droppable=rate_limit_args == "droppable")
+        await self._wait_for_turn(budget, turn, is_draft=endpoint == "sendMessageDraft")
         try:
-            before = rate_limit_args if callable(rate_limit_args) else None
-            return await self._call(callback, args, kwargs, before)
+            async with self._calls:
+                if turn.before is not None:
+                    await turn.before()
+                return await callback(*args, **kwargs)
         except Flooded as error:
             budget.shut(monotonic(), error.seconds)
+            await self._note(str(chat), error.seconds)
             raise
 
     def _budget(self, chat: str) -> ChatBudget:
@@ -121,24 +91,43 @@ class ChatBudgets(BaseRateLimiter[Turn]):
             self._budgets[chat] = ChatBudget(group=chat.startswith(("-", "@")), now=now)
         return self._budgets[chat]
 
-    async def _turn(self, budget: ChatBudget, *, droppable: bool) -> None:
-        if droppable and (budget.line.locked() or budget.wait(monotonic(), droppable=True) > 0):
-            raise Dropped("no room")
+    async def _wait_for_turn(self, budget: ChatBudget, turn: Turn, *, is_draft: bool) -> None:
+        now = monotonic()
+        if turn.is_frame:
+            wait = budget.draft_wait(now) if is_draft else budget.wait(now, frame=True)
+            if budget.line.locked() or self._calls.locked() or max(wait, self._bot.wait(now, frame=True)) > 0:
+                raise Dropped("no room")
         async with budget.line:
-            while (wait := budget.wait(monotonic())) > 0:
+            while (wait := self._wait(budget, is_draft=is_draft)) > 0:
                 if wait > PATIENCE_S + ChatBudget.MARGIN_S:
                     raise Flooded(wait)
                 await asyncio.sleep(wait)
-            budget.spend(monotonic())
+            budget.spend(monotonic(), draft=is_draft)
+            self._bot.spend(monotonic())
 
-    async def _call(
-        self,
-        callback: Callable[..., Coroutine[Any, Any, Result]],
-        args: Any,  # noqa: ANN401 - as above
-        kwargs: Json,
-        before: Callable[[], Awaitable[None]] | None = None,
-    ) -> Result:
-        async with self._calls:
-            if before is not None:
-                await before()
-            return await callback(*args, **kwargs)
+    def _wait(self, budget: ChatBudget, *, is_draft: bool) -> float:
+        now = monotonic()
+        return max(budget.draft_wait(now) if is_draft else budget.wait(now), self._bot.wait(now))
+
+    async def _note(self, chat: str, seconds: float) -> None:
+        """Keep a penalty: a call that a new process makes in the middle of it would prolong it."""
+        try:
+            await self._memory.set({f"{SHUT}{chat}": {"until": time.time() + seconds, "seconds": seconds}})
+        except NotReady as error:
+            log.warning("the penalty of chat %s is not noted, and forgotten at a restart: %s", chat, error)
+
+    async def _recall(self) -> None:
+        """Go on with the penalties that an earlier process had noted; those that are over are forgotten."""
+        async with self._recalling:
+            if self._has_recalled:
+                return
+            noted = await self._memory.items(SHUT)
+            for key, penalty in noted.items():
+                # By a clock that may have been turned: never longer than Telegram said.
+                left = min(penalty["seconds"], penalty["until"] - time.time())
+                if left > 0:
+                    self._budget(key.removeprefix(SHUT)).shut(monotonic(), left)
+            over = [key for key, penalty in noted.items() if penalty["until"] <= time.time()]
+            if over:
+                await self._memory.set(dict.fromkeys(over))
+            self._has_recalled = True

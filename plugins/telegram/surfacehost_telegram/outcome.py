@@ -6,8 +6,18 @@ import httpx
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, TelegramError
 
 from surfacehost import NotReady
-from surfacehost_telegram.bot import Flooded
+from surfacehost_telegram.bot import Flooded, Oversized
 
+_FILE_WORDS = (
+    "photo",
+    "image_process_failed",
+    "voice_messages_forbidden",
+    "too big",
+    "file must be non-empty",
+    "failed to get http url content",
+    "wrong type of the web page content",
+    "media_empty",
+)
 _NEVER_LEFT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -22,17 +32,21 @@ class Outcome(Enum):
     LATER = "not done; trying again is safe"
     WAIT = "not done; the chat is shut for a while"
     MOVED = "not done; the group has become a supergroup with another id"
-    TOPIC_GONE = "not done; the topic does not exist"
+    TOPIC_GONE = "not done; the topic does not exist, or is closed"
     FORMATTING = "not done; the formatting is not accepted"
+    FILE = "not done; a file is not accepted, or not as what it was sent"
     REFUSED = "not done, and it never will be"
     UNKNOWN = "perhaps done: the answer did not reach us"
 
 
 _ANSWERS = (
     (NotReady, Outcome.LATER),  # the host could not store what must be stored before the call
+    (FileNotFoundError, Outcome.FILE),
+    (PermissionError, Outcome.FILE),
     (Flooded, Outcome.WAIT),
     (ChatMigrated, Outcome.MOVED),
     (Forbidden, Outcome.REFUSED),
+    (Oversized, Outcome.FILE),
     (InvalidToken, Outcome.LATER),  # 401 or 404: whether the token is dead is for the one who listens to find out
 )
 
@@ -52,8 +66,12 @@ def outcome(error: Exception) -> Outcome:
 
 def _refusal(reason: str) -> Outcome:
     """What a 400 means. Its text is all there is: https://github.com/tdlib/telegram-bot-api, ``Client.cpp``."""
-    if "message thread not found" in reason or "topic_deleted" in reason or "topic_id_invalid" in reason:
+    if "message thread not found" in reason or any(
+        word in reason for word in ("topic_deleted", "topic_id_invalid", "topic_closed")
+    ):
         return Outcome.TOPIC_GONE
+    if any(word in reason for word in _FILE_WORDS):
+        return Outcome.FILE
     if any(word in reason for word in ("entit", "url", "emoji", "utf-8", "parse")):
         return Outcome.FORMATTING
     return Outcome.REFUSED

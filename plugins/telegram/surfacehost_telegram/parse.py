@@ -2,54 +2,150 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import telegram
-from telegram import ChatMember, ChatMemberRestricted, ChatMemberUpdated, MessageEntity, Update, User
+from telegram import Chat, MessageEntity, Update, User
 from telegram.constants import ChatType
 
-from surfacehost import Event, Invite, Message
-
-_GROUPS = (ChatType.GROUP, ChatType.SUPERGROUP)
+from surfacehost import Edit, Event, Message
+from surfacehost_telegram.content import attachments_of, quote_of, text_of
+from surfacehost_telegram.membership import GROUPS, membership
 
 log = logging.getLogger(__name__)
 
 
-def parse(update: Update, me: User, surface: str) -> Event | None:
-    """The event that *update* is to the bot *me*, or none if it does not concern it."""
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A group has become a supergroup: a chat with another id, and none of its messages keeps its own."""
+
+    old: str
+    new: str
+
+
+def parse(update: Update, me: User, surface: str) -> Event | Moved | None:
+    """What *update* is to the bot *me*, none if it does not concern it."""
     if update.message is not None:
-        return _message(update.message, me, surface)
+        return _moved(update.message) or _message(update.message, me, surface)
+    if update.edited_message is not None:
+        return _edit(update.update_id, update.edited_message, me, surface)
+    if update.callback_query is not None:
+        return _tap(update.callback_query, surface)
     if update.my_chat_member is not None:
-        return _membership(update.update_id, update.my_chat_member, surface)
+        return membership(update.update_id, update.my_chat_member, surface)
+    if stopped := update.api_kwargs.get("stopped_message_generation"):  # newer than python-telegram-bot
+        return _stop(update.update_id, stopped, surface)
+    return None
+
+
+def _moved(message: telegram.Message) -> Moved | None:
+    """Two messages tell of it, one in each of the chats; either may be missing, or come first."""
+    if message.migrate_to_chat_id is not None:
+        return Moved(str(message.chat.id), str(message.migrate_to_chat_id))
+    if message.migrate_from_chat_id is not None:
+        return Moved(str(message.migrate_from_chat_id), str(message.chat.id))
     return None
 
 
 def _message(message: telegram.Message, me: User, surface: str) -> Message | None:
-    chat, person = message.chat, message.from_user
-    if chat.type not in (ChatType.PRIVATE, *_GROUPS) or person is None or person.is_bot:
+    person = message.from_user
+    if person is None or not _is_from_a_person(message):
         return None
-    if message.sender_chat is not None:  # a channel or an anonymous administrator: nobody whose id could be allowed
+    text, attachments = text_of(message), attachments_of(message)
+    if not text.strip() and not attachments:
+        log.debug("message %s in chat %s has nothing to say", message.message_id, message.chat.id)
         return None
-    if not (message.text or message.caption or "").strip():
-        log.debug("message %s in chat %s has no text", message.message_id, chat.id)
-        return None
-    marks = message.parse_entities() if message.text else message.parse_caption_entities()
-    direct = chat.type == ChatType.PRIVATE
-    # In a plain group a chain of replies has a thread id as well; only a topic is a conversation of its own.
-    thread = message.message_thread_id if message.is_topic_message else None
+    marks = _marks(message)
     return Message(
-        surface=surface,
-        id=f"{chat.id}:{message.message_id}",
-        chat=str(chat.id),
-        topic="" if thread is None else str(thread),
-        sender=str(person.id),
-        direct=direct,
-        sender_name=person.full_name,
-        locale=person.language_code or "",
+        **_place(message.chat, person, surface, topic=_topic(message)),
+        id=f"{message.chat.id}:{message.message_id}",
         at=message.date.timestamp(),
-        native={"message_id": message.message_id, "thread": thread},
-        text=_spoken(message.text or message.caption or "", marks, me),
-        addressed=direct or _replies_to(message, me) or any(_names(mark, said, me) for mark, said in marks.items()),
+        native={"message_id": message.message_id, "thread": _topic(message)},
+        text=_spoken(text, marks, me),
+        addressed=_is_addressed(message, marks, me),
+        attachments=attachments,
+        quote=quote_of(message),
+        bundle=message.media_group_id or "",
     )
+
+
+def _edit(update_id: int, message: telegram.Message, me: User, surface: str) -> Edit | None:
+    person = message.from_user
+    if person is None or not _is_from_a_person(message):
+        return None
+    return Edit(
+        **_place(message.chat, person, surface, topic=_topic(message)),
+        id=f"{message.chat.id}:{message.message_id}:edit:{update_id}",
+        at=(message.edit_date or message.date).timestamp(),
+        native={"message_id": message.message_id, "thread": _topic(message)},
+        of=f"{message.chat.id}:{message.message_id}",
+        text=_spoken(text_of(message), _marks(message), me),
+    )
+
+
+def _tap(query: telegram.CallbackQuery, surface: str) -> Message | None:
+    """A tap on a button of ours; when it was Telegram does not say. Who tapped is checked by the host like a word."""
+    below = query.message
+    if not query.data or below is None or below.chat.type not in (ChatType.PRIVATE, *GROUPS):
+        return None  # a game, or a button under something that was sent by an inline query
+    topic = _topic(below) if isinstance(below, telegram.Message) else None
+    return Message(
+        **_place(below.chat, query.from_user, surface, topic=topic),
+        id=f"tap:{query.id}",
+        native={"callback_query_id": query.id, "message_id": below.message_id, "thread": topic},
+        text="",
+        choice=query.data,
+    )
+
+
+def _stop(update_id: int, stopped: Mapping[str, Any], surface: str) -> Message | None:
+    """The button that Telegram shows beside a draft: https://core.telegram.org/bots/api#messagegenerationstopped."""
+    chat = Chat.de_json(dict(stopped["chat"]))
+    if chat.type != ChatType.PRIVATE:
+        return None
+    topic = stopped.get("message_thread_id")
+    person = User(id=chat.id, first_name=chat.first_name or "", is_bot=False, last_name=chat.last_name)
+    return Message(
+        **_place(chat, person, surface, topic=topic),
+        id=f"{chat.id}:stop:{update_id}",
+        native={"thread": topic},
+        text="/stop",
+    )
+
+
+def _is_from_a_person(message: telegram.Message) -> bool:
+    """Not from a channel or an anonymous administrator, who have no id that could be allowed, nor from a bot."""
+    person = message.from_user
+    is_person = person is not None and not person.is_bot and message.sender_chat is None
+    return is_person and message.chat.type in (ChatType.PRIVATE, *GROUPS)
+
+
+def _topic(message: telegram.Message) -> int | None:
+    """In a plain group a chain of replies has a thread id as well; only a topic is a conversation of its own."""
+    return message.message_thread_id if message.is_topic_message else None
+
+
+def _place(chat: Chat, person: User, surface: str, *, topic: int | None) -> dict[str, Any]:
+    """Who, and where."""
+    return {
+        "surface": surface,
+        "chat": str(chat.id),
+        "topic": "" if topic is None else str(topic),
+        "sender": str(person.id),
+        "direct": chat.type == ChatType.PRIVATE,
+        "sender_name": person.full_name,
+        "locale": person.language_code or "",
+    }
+
+
+def _marks(message: telegram.Message) -> Mapping[MessageEntity, str]:
+    return message.parse_entities() if message.text else message.parse_caption_entities()
+
+
+def _is_addressed(message: telegram.Message, marks: Mapping[MessageEntity, str], me: User) -> bool:
+    is_direct = message.chat.type == ChatType.PRIVATE
+    return is_direct or _replies_to(message, me) or any(_names(mark, said, me) for mark, said in marks.items())
 
 
 def _replies_to(message: telegram.Message, me: User) -> bool:
@@ -80,31 +176,3 @@ def _spoken(text: str, marks: Mapping[MessageEntity, str], me: User) -> str:
             return said.partition("@")[0] + rest
         return rest.lstrip(" \t\r\n,:") or text
     return text
-
-
-def _membership(update_id: int, change: ChatMemberUpdated, surface: str) -> Invite | None:
-    """An invite, if the bot has come into a group; that it went, or was blocked, is for the log alone."""
-    was, now = _is_in(change.old_chat_member), _is_in(change.new_chat_member)
-    chat, person = change.chat, change.from_user
-    if was and not now:
-        log.info("the bot is no longer in chat %s: %s, by %s", chat.id, change.new_chat_member.status, person.id)
-    if was or not now or chat.type not in _GROUPS:
-        return None
-    log.info("%s added the bot to chat %s", person.id, chat.id)
-    return Invite(
-        surface=surface,
-        id=f"member:{update_id}",
-        chat=str(chat.id),
-        sender=str(person.id),
-        direct=False,
-        sender_name=person.full_name,
-        locale=person.language_code or "",
-        at=change.date.timestamp(),
-        chat_name=chat.title or "",
-    )
-
-
-def _is_in(member: ChatMember) -> bool:
-    if isinstance(member, ChatMemberRestricted):
-        return member.is_member
-    return member.status not in (ChatMember.LEFT, ChatMember.BANNED)

@@ -105,13 +105,19 @@ def _count_of(chat: str) -> str:
 
 
 async def find_own(
-    bot: Bot, chat: str, ids: Sequence[int], passed: Callable[[int, int], Awaitable[None]]
+    bot: Bot,
+    chat: str,
+    ids: Sequence[int],
+    passed: Callable[[int, int], Awaitable[None]],
+    *,
+    has_buttons: bool = False,
 ) -> int | None:
-    """The first of *ids* that is a message of ours in *chat*, none if none is.
+    """The first of *ids* that is a message of ours in *chat*, none if none is. One with buttons loses them.
 
     What we send in a chat goes out one after another, so the first one is the one whose answer was lost. Where the last
     of them turn out to be messages of others, those behind are looked at as well: what came before a restart is told
-    to nobody again. *passed* hears of each that is none of ours, and how far the look will go.
+    to nobody again. *passed* hears of each that is not the one, and how far the look will go. A message that had
+    buttons is a prompt, and the one only if what was lost *has_buttons*; a look broken off may have taken them.
     """
     ahead, end = deque(ids), max(ids, default=0)
     for _ in range(len(ids) + MOST):
@@ -120,6 +126,8 @@ async def find_own(
         message_id = ahead.popleft()
         match await _whose(bot, chat, message_id):
             case Whose.OURS:
+                return message_id
+            case Whose.PROMPT if has_buttons:
                 return message_id
             case Whose.THEIRS:
                 ahead.extend(range(end + 1, message_id + SLACK + 1))
@@ -132,6 +140,7 @@ class Whose(Enum):
     """Whose a message is."""
 
     OURS = "of the bot"
+    PROMPT = "of the bot, with buttons until now"
     THEIRS = "of somebody else"
     NOBODYS = "there is none"
 
@@ -148,4 +157,4 @@ async def _whose(bot: Bot, chat: str, message_id: int) -> Whose:
         if "message to edit not found" in reason:
             return Whose.NOBODYS
         raise
-    return Whose.OURS  # it had buttons, and only our own messages could have lost them
+    return Whose.PROMPT

@@ -24,8 +24,8 @@ class RedactSecret(logging.Filter):
         return True
 
 
-def keep_out_of_logs(token: str) -> None:
-    """Redact *token* in what this package and the libraries below it log, and let the libraries log warnings only.
+def keep_out_of_logs(secret: str) -> None:
+    """Redact *secret* in what this package and the libraries below it log, and let the libraries log warnings only.
 
     httpx tells every address at INFO and python-telegram-bot every message's text at DEBUG. A level that somebody set
     on purpose stands. A filter works for its own logger and not for those below it, hence the walk over all of them.
@@ -33,7 +33,7 @@ def keep_out_of_logs(token: str) -> None:
     for name in _LIBRARIES:
         if logging.getLogger(name).level == logging.NOTSET:
             logging.getLogger(name).setLevel(logging.WARNING)
-    redaction = RedactSecret(secret_of(token))
+    redaction = RedactSecret(secret)
     for name in [*_WATCHED, *logging.root.manager.loggerDict]:
         if name.partition(".")[0] in _WATCHED:
             logging.getLogger(name).addFilter(redaction)

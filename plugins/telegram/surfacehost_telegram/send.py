@@ -3,24 +3,23 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
 from weakref import WeakValueDictionary
 
-from telegram import LinkPreviewOptions, MessageEntity, ReplyParameters
 from telegram.error import BadRequest, ChatMigrated
 
 from surfacehost import Event, Home, NotReady, PlatformClient, Reply, Uncertain, Undeliverable
 from surfacehost_telegram.bot import Bot, Flooded
-from surfacehost_telegram.limiter import PATIENCE_S
+from surfacehost_telegram.calls import deliver, edit, post
+from surfacehost_telegram.elsewhere import explained
+from surfacehost_telegram.errand import Errand
+from surfacehost_telegram.letter import Letter, letters_of
 from surfacehost_telegram.outcome import Outcome, outcome
 from surfacehost_telegram.readback import MessageIds, find_own
 from surfacehost_telegram.settings import Delivery
-
-_TRIES = 5
-"""Calls for one reply at the most; each after the first corrects something or follows a penalty."""
+from surfacehost_telegram.upload import CLOUD_BYTES
 
 AHEAD_S = 60.0
 """By how much Telegram's clock may be ahead of ours."""
@@ -34,33 +33,38 @@ GRACE_S = 5.0
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
-    """What sendMessage is told."""
-
-    chat: str
-    text: str
-    entities: tuple[dict[str, Any], ...]
-    topic: int | None = None
-    answers: int | None = None
-    """The message it is shown as a reply to."""
-
-
 class Sender:
     """Sends replies, those of one chat one after another.
 
-    Its notes: ``moved:<chat>`` where a group went; ``last:<chat>`` the last message known to have arrived, and
-    ``arrived:<chat>`` which reply that was; where the account's own count of messages stands. With each reply, right
-    before the call: see ``_call``.
+    Its notes: ``last:<chat>`` the last message known to have arrived, and ``arrived:<chat>`` which reply that was;
+    where the account's own count of messages stands. With each reply, right before the call: see ``errand``. It reads
+    ``moved:<chat>``, where a group went, which comes with what moved.
     """
 
-    def __init__(self, bot: Bot, home: Home, ids: MessageIds, delivery: Delivery) -> None:
+    def __init__(
+        self,
+        bot: Bot,
+        home: Home,
+        ids: MessageIds,
+        delivery: Delivery,
+        moved: Callable[[str, str], Awaitable[None]],
+        *,
+        most_bytes: int = CLOUD_BYTES,
+    ) -> None:
+        """*moved* is told, before anything else, of a group that has become another chat: old id, new id."""
         self._bot = bot
+        self._moved = moved
         self._memory = home.memory
         self._restored_until = home.restored_at + AHEAD_S if home.restored_at else 0.0
         self._ids = ids
         self._delivery = delivery
+        self._most_bytes = most_bytes
+        self._gone: set[tuple[str, int | None]] = set()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # lives while somebody holds it
+
+    async def chat_of(self, event: Event) -> str:
+        """Where what is said to *event* goes: its chat, or what that has become."""
+        return str(await self._memory.get(f"moved:{event.chat}") or event.chat)
 
     async def send(self, reply: Reply, client: PlatformClient, *, answers: int | None = None) -> None:
         """Send *reply*, as a reply to the message *answers* if given.
@@ -68,45 +72,75 @@ class Sender:
         Raises NotReady when it may be tried again, Uncertain when nobody knows whether it arrived, and Undeliverable
         when it never will.
         """
-        chat = await self._memory.get(f"moved:{reply.event.chat}") or reply.event.chat
-        letter = Letter(
-            chat=chat,
-            text=reply.body["text"],
-            entities=tuple(reply.body["entities"]),
-            topic=reply.event.native.get("thread"),
-            answers=answers if chat == reply.event.chat else None,
-        )
-        async with self._locks.setdefault(chat, asyncio.Lock()):
-            if not (reply.repeated and await self._is_settled(reply, letter, client)):
-                await self._send(reply, letter, client)
+        chat = await self.chat_of(reply.event)
+        letters = letters_of(reply, chat, answers=answers, most_bytes=self._most_bytes)
+        begun: int = (reply.note or {}).get("part", 0)
+        async with self._line(chat):
+            for part in range(begun, len(letters)):
+                known = reply.note if part == begun else None
+                await self._bring(Errand(reply=reply, client=client, part=part, known=known), letters[part])
 
-    async def _is_settled(self, reply: Reply, letter: Letter, client: PlatformClient) -> bool:
-        """Whether nothing is left to do for a reply whose earlier attempt ended without an answer."""
-        if reply.note is None and not self._is_from_a_copy(reply):
-            return False  # it had not got as far as a call
-        if await self._memory.get(f"arrived:{letter.chat}") == reply.id:
-            return True  # we knew, and only the host was not told
-        if self._delivery in ("again", "edit"):
-            return False
-        if self._delivery == "once":
-            log.warning("reply %s in chat %s may be lost: nobody knows whether it arrived", reply.id, letter.chat)
-            return True
-        found = await self._find(reply, letter.chat, client)
-        if found is None:
-            log.info("reply %s has not arrived in chat %s; it is sent again", reply.id, letter.chat)
-            return False
-        log.info("reply %s is in chat %s already, as message %s", reply.id, letter.chat, found)
-        await self._arrived(reply, letter.chat, found)
-        return True
+    async def place(self, preview: Reply, letter: Letter, client: PlatformClient) -> int:
+        """Send *letter*, which is *preview*, as the message that the answer will be; its id, which is noted.
 
-    def _is_from_a_copy(self, reply: Reply) -> bool:
-        """Whether what we have noted of *reply* may be older than what became of it."""
-        return reply.event.at < self._restored_until
+        Raises Dropped and whatever became of the call.
+        """
+        errand = Errand(reply=preview, client=client)
+        async with self._line(letter.chat):
+            await self._know_ids()
 
-    async def _find(self, reply: Reply, chat: str, client: PlatformClient) -> int | None:
-        """The id under which *reply* is in *chat*, none if it is not. While that can't be told it stays uncertain."""
-        asked = reply.event.native.get("message_id", 0)
-        tried = {"chat": chat, "after": asked, "at": 0.0} | (reply.note or {})
+            async def note(chat: str) -> None:
+                await errand.note_call(chat, await self._newest(preview, chat))
+
+            message_id = await post(self._bot, letter, note, is_frame=True)
+            self._ids.see(letter.chat, message_id, reply=preview.id)
+            await errand.note_placed(letter.chat, message_id)
+        return message_id
+
+    async def revise(self, message_id: int, letter: Letter) -> None:
+        """Let the preview *message_id* say what *letter* says. Raises Dropped and whatever became of the call."""
+        await edit(self._bot, message_id, letter, is_frame=True)
+
+    async def remove(self, chat: str, message_id: int) -> None:
+        """Delete a message of ours that nothing will replace; where that fails it stays."""
+        try:
+            await self._bot.delete_message(chat, message_id)
+        except Exception as error:  # noqa: BLE001 - what was to be said has been said
+            log.info("message %s in chat %s stays: %s", message_id, chat, error)
+
+    def _line(self, chat: str) -> asyncio.Lock:
+        return self._locks.setdefault(chat, asyncio.Lock())
+
+    async def _bring(self, errand: Errand, letter: Letter) -> None:
+        """Bring one letter into its chat: as the message that it is already, by an edit, or as a new one."""
+        reply, placed = errand.reply, errand.placed(letter.chat)
+        if reply.repeated and await self._memory.get(f"arrived:{letter.chat}") == errand.key:
+            return  # we knew, and only the host was not told
+        if placed is None and errand.is_in_doubt(self._restored_until):
+            if self._delivery == "once" and not errand.is_preview:
+                log.warning("reply %s in chat %s may be lost: nobody knows whether it arrived", reply.id, letter.chat)
+                return
+            placed = await self._find(errand, letter) if self._delivery == "probe" else None
+            if placed is not None and not (errand.is_preview or letter.choices):
+                await self._arrived(errand, letter, placed)
+                return
+        await self._know_ids()
+        try:
+            chat, message_id, stale = await self._make(errand, letter, placed)
+        except Exception as error:
+            instruction = _what_next(error)
+            if isinstance(instruction, Uncertain) and self._delivery == "once" and placed is None:
+                log.warning("reply %s in chat %s may be lost: %s", reply.id, letter.chat, error)
+                return
+            raise instruction from error
+        await self._arrived(errand, replace(letter, chat=chat), message_id)
+        if stale is not None:
+            await self.remove(letter.chat, stale)
+
+    async def _find(self, errand: Errand, letter: Letter) -> int | None:
+        """The id under which the letter is in its chat, none if it is not. While that can't be told it is uncertain."""
+        reply, chat = errand.reply, letter.chat
+        tried = {"chat": chat, "after": reply.event.native.get("message_id", 0), "at": 0.0} | dict(errand.known or {})
         if tried["chat"] != chat:
             return None  # what was written in the group that moved here has no id here
         # By a clock that may have been turned: never more than the whole, never less than nothing.
@@ -115,11 +149,23 @@ class Sender:
 
         async def passed(message_id: int, end: int) -> None:
             # So that looking goes on there, whatever ends it, and no further: newer ids keep coming.
-            await client.note(reply, tried | {"after": message_id, "until": end})
+            await errand.client.note(reply, tried | {"after": message_id, "until": end})
 
+        is_old = reply.event.at < self._restored_until
+        ids = self._ids.unknown(chat, after=tried["after"], reply=reply.id, long_ago=is_old)
+        found = await self._look([one for one in ids if one <= tried.get("until", one)], letter, passed)
+        if found is None:
+            log.info("reply %s has not arrived in chat %s; it is sent again", reply.id, chat)
+        else:
+            log.info("reply %s is in chat %s already, as message %s", reply.id, chat, found)
+        return found
+
+    async def _look(
+        self, ids: Sequence[int], letter: Letter, passed: Callable[[int, int], Awaitable[None]]
+    ) -> int | None:
+        """Which of *ids* is the letter; what the look itself runs into leaves it uncertain."""
         try:
-            ids = self._ids.unknown(chat, after=tried["after"], reply=reply.id, long_ago=self._is_from_a_copy(reply))
-            return await find_own(self._bot, chat, [one for one in ids if one <= tried.get("until", one)], passed)
+            return await find_own(self._bot, letter.chat, ids, passed, has_buttons=bool(letter.choices))
         except ChatMigrated:
             return None
         except Exception as error:
@@ -128,111 +174,74 @@ class Sender:
                 instruction = Uncertain(str(instruction), retry_after=instruction.retry_after)
             raise instruction from error
 
-    async def _send(self, reply: Reply, letter: Letter, client: PlatformClient) -> None:
-        async def note(chat: str) -> None:
-            await client.note(reply, {"chat": chat, "after": await self._newest(reply, chat), "at": time.time()})
-
+    async def _know_ids(self) -> None:
         await self._ids.recall(self._memory)
         await self._ids.be_current()
-        try:
-            if self._delivery == "edit":
-                chat, message_id = await self._place_and_edit(reply, letter, client, partial(self._call, note))
-            else:
-                chat, message_id = await self._deliver(letter, partial(self._call, note))
-        except Exception as error:
-            instruction = _what_next(error)
-            if isinstance(instruction, Uncertain) and self._delivery == "once":
-                log.warning("reply %s in chat %s may be lost: %s", reply.id, letter.chat, error)
-                return
-            raise instruction from error
-        await self._arrived(reply, chat, message_id)
 
     async def _newest(self, reply: Reply, chat: str) -> int:
         """An id in *chat* that is surely older than what is sent now; the newer the better."""
         asked = reply.event.native.get("message_id", 0) if chat == reply.event.chat else 0
         return max(self._ids.newest(chat), await self._memory.get(f"last:{chat}") or 0, asked)
 
-    async def _place_and_edit(
-        self, reply: Reply, letter: Letter, client: PlatformClient, call: Callable[[Letter], Awaitable[int]]
-    ) -> tuple[str, int]:
-        """Send a placeholder, note its id, and make it the message: an edit can be repeated without harm."""
-        known = reply.note or {}
-        placed = known.get("placed") if known.get("chat") == letter.chat else None
+    async def _make(self, errand: Errand, letter: Letter, placed: int | None) -> tuple[str, int, int | None]:
+        """Where the letter is now, under which id, and which message it leaves behind that is to go."""
+        stale = errand.stale(letter.chat)
         while True:
-            if placed is None:
-                chat, placed = await self._deliver(replace(letter, text=PLACEHOLDER, entities=()), call)
-                letter = replace(letter, chat=chat)
-                await client.note(reply, {"chat": chat, "placed": placed})
-            try:
-                return await self._deliver(letter, partial(self._edit, placed))
-            except BadRequest as error:
-                if "message to edit not found" not in error.message.casefold():
-                    raise
-                log.info("the placeholder %s in chat %s is gone; another one is sent", placed, letter.chat)
-                placed = None
+            if placed is not None:
+                if letter.file is None and (refusal := await self._edit_into(placed, letter)) is None:
+                    return letter.chat, placed, stale
+                is_there = letter.file is not None or refusal == "can't be edited"
+                stale, placed = placed if is_there else stale, None
+            if self._delivery != "edit" or letter.file is not None:
+                return *await self._post(errand, letter, stale), stale
+            # A placeholder is sent, its id noted, and made the message.
+            chat, placed = await self._post(errand, _placeholder(letter), stale)
+            letter = replace(letter, chat=chat)
+            await errand.note_placed(chat, placed)
 
-    async def _edit(self, message_id: int, letter: Letter) -> int:
+    async def _edit_into(self, placed: int, letter: Letter) -> str | None:
+        """Make the message *placed* the letter; none: it is, else why it can't be."""
         try:
-            await self._bot.edit_message_text(
-                letter.text,
-                letter.chat,
-                message_id,
-                entities=[MessageEntity.de_json(entity) for entity in letter.entities] or None,
-                link_preview_options=LinkPreviewOptions(is_disabled=True),
-            )
+            await deliver(letter, partial(edit, self._bot, placed))
         except BadRequest as error:
-            if "not modified" not in error.message.casefold():  # else an earlier edit did arrive
-                raise
-        return message_id
-
-    async def _deliver(self, letter: Letter, call: Callable[[Letter], Awaitable[int]]) -> tuple[str, int]:
-        """Where it arrived, and its id there. What can be put right is put right; the rest is raised as it came."""
-        patience, tries = PATIENCE_S, 0
-        while True:
-            try:
-                return letter.chat, await call(letter)
-            except Exception as error:
-                tries += 1
-                patience -= error.seconds if isinstance(error, Flooded) else 0
-                corrected = await self._correct(letter, error, patience)
-                if corrected is None or tries == _TRIES:
-                    raise
-                letter = corrected
-
-    async def _call(self, note: Callable[[str], Awaitable[None]], letter: Letter) -> int:
-        """Send *letter*; its id. *note* is called right before: what is not noted was never handed to Telegram."""
-        quote = ReplyParameters(letter.answers, allow_sending_without_reply=True) if letter.answers else None
-        message = await self._bot.send_message(
-            letter.chat,
-            letter.text,
-            entities=[MessageEntity.de_json(entity) for entity in letter.entities] or None,
-            message_thread_id=letter.topic,
-            reply_parameters=quote,
-            link_preview_options=LinkPreviewOptions(is_disabled=True),
-            rate_limit_args=partial(note, letter.chat),
-        )
-        return message.message_id
-
-    async def _correct(self, letter: Letter, error: Exception, patience: float) -> Letter | None:
-        """What to send in place of *letter*, which certainly was not sent; none where nothing can be put right."""
-        match outcome(error):
-            case Outcome.WAIT if patience >= 0:
-                return letter  # the limiter holds the next call back until the chat is open again
-            case Outcome.FORMATTING if letter.entities:
-                log.warning("chat %s gets a message without formatting: %s", letter.chat, error)
-                return replace(letter, entities=())
-            case Outcome.TOPIC_GONE if letter.topic is not None:
-                log.warning("topic %s of chat %s is gone; its answer goes to the chat", letter.topic, letter.chat)
-                return replace(letter, topic=None)
-            case Outcome.MOVED if isinstance(error, ChatMigrated):
-                log.info("group %s is now supergroup %s", letter.chat, error.new_chat_id)
-                await self._memory.set({f"moved:{letter.chat}": str(error.new_chat_id)})
-                return replace(letter, chat=str(error.new_chat_id), answers=None)  # ids do not carry over
+            reason = error.message.casefold()
+            if "message to edit not found" in reason:
+                log.info("message %s in chat %s is gone; another one is sent", placed, letter.chat)
+                return "gone"
+            if "can't be edited" in reason or "no text in the message" in reason:
+                return "can't be edited"
+            raise
         return None
 
-    async def _arrived(self, reply: Reply, chat: str, message_id: int) -> None:
-        self._ids.see(chat, message_id, reply=reply.id)
-        await self._memory.set({f"last:{chat}": message_id, f"arrived:{chat}": reply.id, **self._ids.to_note()})
+    async def _post(self, errand: Errand, letter: Letter, stale: int | None) -> tuple[str, int]:
+        async def note(chat: str) -> None:
+            if chat != letter.chat:
+                await self._moved(letter.chat, chat)
+            await errand.note_call(chat, await self._newest(errand.reply, chat), stale)
+
+        async def call(corrected: Letter) -> int:
+            is_elsewhere = letter.topic is not None and corrected.topic is None
+            topic = (letter.chat, letter.topic)
+            # The first answer that can't go to its topic says why it is not there.
+            message_id = await post(
+                self._bot, explained(corrected) if is_elsewhere and topic not in self._gone else corrected, note
+            )
+            if is_elsewhere:
+                self._gone.add(topic)
+            return message_id
+
+        return await deliver(letter, call)
+
+    async def _arrived(self, errand: Errand, letter: Letter, message_id: int) -> None:
+        if letter.choices:
+            await errand.note_placed(letter.chat, message_id)  # what the prompt comes to is to be shown there
+        self._ids.see(letter.chat, message_id, reply=errand.reply.id)
+        known = {f"last:{letter.chat}": message_id, f"arrived:{letter.chat}": errand.key}
+        await self._memory.set({**known, **self._ids.to_note()})
+
+
+def _placeholder(letter: Letter) -> Letter:
+    return replace(letter, text=PLACEHOLDER, entities=(), choices=())
 
 
 async def leave(bot: Bot, event: Event) -> None:
@@ -252,6 +261,6 @@ def _what_next(error: Exception) -> NotReady | Undeliverable:
             return NotReady(f"Telegram does not take messages for this chat now: {error}", retry_after=error.seconds)
         case Outcome.UNKNOWN:
             return Uncertain(f"nobody knows whether Telegram took a message: {type(error).__name__}: {error}")
-        case Outcome.REFUSED | Outcome.FORMATTING | Outcome.TOPIC_GONE:
+        case Outcome.REFUSED | Outcome.FORMATTING | Outcome.TOPIC_GONE | Outcome.FILE:
             return Undeliverable(f"Telegram does not take a message for this chat: {error}")
     return NotReady(f"a message could not be sent: {error}")

@@ -1,32 +1,50 @@
 """One bot account, as the host sees it: what it reads, and what it does with what it hears."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from starlette.types import ASGIApp
 
 from surfacehost import (
+    Attachment,
     Capabilities,
     Event,
+    Finding,
     Home,
     Invite,
     Message,
     NotReady,
+    Pace,
     PlatformClient,
     Put,
     Reply,
     SurfaceSettings,
+    beside,
     hookimpl,
 )
 from surfacehost_render import telegram
+from surfacehost_telegram import courtesy, download
+from surfacehost_telegram.account import Account, instructions
 from surfacehost_telegram.bot import Bot
-from surfacehost_telegram.chat_action import typing
+from surfacehost_telegram.drafts import Drafts
+from surfacehost_telegram.examine import examine
 from surfacehost_telegram.fetch import Fetch
+from surfacehost_telegram.furnishing import Furnishing
+from surfacehost_telegram.intake import Intake, is_new_to, moving
 from surfacehost_telegram.limiter import ChatBudgets
+from surfacehost_telegram.menu import offer
 from surfacehost_telegram.readback import MessageIds
-from surfacehost_telegram.redact import keep_out_of_logs
+from surfacehost_telegram.redact import keep_out_of_logs, secret_of
 from surfacehost_telegram.send import Sender, leave
 from surfacehost_telegram.settings import TelegramSettings
+from surfacehost_telegram.stream import Means, Stream
+from surfacehost_telegram.topics import Topics
+from surfacehost_telegram.upload import CLOUD_BYTES, LOCAL_BYTES
+from surfacehost_telegram.webhook import Webhook
+
+MOST_PARTS, HEAD_PARTS = 5, 4
+"""An answer of more messages than the first figure is shown by so many of them and the whole as a document."""
 
 
 class TelegramSurface:
@@ -34,29 +52,69 @@ class TelegramSurface:
 
     contract: ClassVar[int] = 1
     Settings: ClassVar[type[SurfaceSettings]] = TelegramSettings
-    capabilities: ClassVar[Capabilities] = Capabilities(previews=False, stale_after_s=90)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        previews=Pace(first_s=0.4, intervals_s=(0.4,), least_chars=12),
+        previews_in_groups=Pace(first_chars=80, first_s=1.5, intervals_s=(3.0,), most=30),
+        choices=True,
+        files=True,
+        stale_after_s=90,
+    )
 
     def __init__(self, home: Home, settings: TelegramSettings) -> None:
-        keep_out_of_logs(settings.token.get_secret_value())
+        keep_out_of_logs(secret_of(settings.token.get_secret_value()))
         ids = MessageIds()
-        self._bot = Bot(settings, ChatBudgets())
-        self._fetch = Fetch(self._bot, home.name, ids)
-        self._sender = Sender(self._bot, home, ids, settings.delivery)
+        self._settings = settings
+        self._memory = home.memory
+        self._bot = Bot(settings, ChatBudgets(home.memory))
+        self._account = Account(self._bot, home.memory)
+        topics = Topics(self._bot, home.memory, ids, settings.topics)
+        self._furnishing = Furnishing(topics, settings.topic_groups, home.memory)
+        intake = Intake(self._bot, home.name, ids, self._furnishing.see)
+        self._path = f"/webhook/{home.name}"
+        self._webhook: Webhook | None = None
+        if settings.mode == "webhook":
+            # With a slash at its end: without one the web server would redirect, and Telegram does not follow.
+            self._webhook = Webhook(f"{home.public_url}{self._path}/", self._account, intake, ids)
+        self._fetch = Fetch(self._bot, self._account, intake, ids)
+        most_bytes = LOCAL_BYTES if settings.local_mode else CLOUD_BYTES
+        self._sender = Sender(self._bot, home, ids, settings.delivery, self._has_moved, most_bytes=most_bytes)
+        drafts = Drafts(self._bot, home.memory)
+        self._means = Means(bot=self._bot, sender=self._sender, drafts=drafts, technique=settings.stream)
+        self._put: Put | None = None
+        self._commands = home.commands
+        self._has_topics = False
 
     async def listen(self, put: Put) -> None:
         """Read the bot's updates until cancelled."""
+        self._put = put
         await self._bot.connect()
         try:
-            await self._fetch.run(put)
+            me = await self._account.who_am_i()
+            self._has_topics = bool(me.has_topics_enabled)
+            async with beside(self._at_start), beside(self._later):
+                await (self._webhook or self._fetch).run(put, me)
         except NotReady:
             raise  # the host comes back; answers that are on their way out keep their connections
         except BaseException:
             await self._bot.disconnect()
             raise
 
+    async def _at_start(self) -> None:
+        """What people find beside messages: the menu of commands, and topics. Raises NotReady and Undeliverable."""
+        with instructions():
+            await offer(self._bot, self._commands)
+            await self._furnishing.at_start(in_private=self._has_topics)
+
+    async def _later(self) -> None:
+        """Topics where they become possible later, for ever. Raises NotReady and Undeliverable."""
+        with instructions():
+            await self._furnishing.later()
+
     @hookimpl
     async def on_invite(self, invite: Invite, client: PlatformClient) -> None:
         """Someone put the bot into a group, and it is in already: greet, or go."""
+        if not await is_new_to(invite.chat, invite.at, self._memory):
+            return
         if client.admits(invite):
             await self._send_all(client, client.greet(invite))
         else:
@@ -64,31 +122,73 @@ class TelegramSurface:
 
     @hookimpl
     async def on_message(self, message: Message, client: PlatformClient) -> None:
-        """Someone wrote: show typing, send the answer."""
-        async with typing(self._bot, message.chat, message.native.get("thread")):
-            await self._send_all(client, client.answer(message))
+        """Someone wrote: show that an answer is coming, show it while it grows, send it."""
+        await courtesy.acknowledge(self._bot, message)
+        stream = Stream(message, client, self._means)
+        async with stream.running():
+            await self._send_all(client, client.answer(message), stream)
+        if message.direct and self._has_topics and client.admits(message):
+            self._furnishing.look_after(message.chat)
 
     @hookimpl
     async def on_error(self, error: Exception, event: Event, client: PlatformClient) -> None:
         """Something went wrong: tell the person."""
         await self._send_all(client, client.explain(error, event))
 
-    async def _send_all(self, client: PlatformClient, replies: AsyncIterator[Reply]) -> None:
+    async def _send_all(
+        self, client: PlatformClient, replies: AsyncIterator[Reply], stream: Stream | None = None
+    ) -> None:
         """Send *replies*; in a group the first is shown as a reply to what was asked."""
         quoting = True
         async for reply in replies:
-            asked = None if reply.event.direct else reply.event.native.get("message_id")
-            await self._sender.send(reply, client, answers=asked if quoting else None)
+            asked = reply.event.native.get("message_id") if quoting and not reply.event.direct else None
+            if reply.kind == "preview":
+                if stream is not None:
+                    await stream.show(reply, answers=asked)
+                continue
+            if stream is not None:
+                await stream.end()
+            await self._sender.send(reply, client, answers=asked)
             quoting = False
+        if quoting and stream is not None:
+            await stream.withdraw()  # nothing is said after all
+
+    async def examine(self) -> Sequence[Finding]:
+        """How the account is doing; whoever polls it is not disturbed."""
+        return await examine(self._bot, self._settings)
 
     def compose(self, text: str) -> Sequence[Any]:
-        """*text* as messages of at most 4,096 characters with their formatting; an empty message is refused."""
-        return [
+        """*text* as messages of at most 4,096 characters with their formatting; an empty message is refused.
+
+        Of a very long one the beginning, and the whole as a document.
+        """
+        parts: list[Any] = [
             {"text": part.text, "entities": [entity.to_json() for entity in part.entities]}
             for part in telegram(text)
             if part.text.strip()
         ]
+        if len(parts) <= MOST_PARTS:
+            return parts
+        return [*parts[:HEAD_PARTS], {"document": {"name": "answer.md", "text": text}}]
+
+    async def fetch(self, attachment: Attachment, event: Event, into: Path, *, at_most: int) -> None:  # noqa: ARG002
+        """Write what came with a message to *into*, piece by piece.
+
+        Raises TooLarge, NotReady when it may work later, and Undeliverable when it is gone.
+        """
+        await download.fetch(self._bot, attachment, into, at_most=at_most)
+
+    async def react(self, event: Event, mark: str | None) -> None:
+        """Put a reaction on somebody's message, or take it away; in a group that moved its id is another's by now."""
+        if await self._sender.chat_of(event) == event.chat:
+            await courtesy.react(self._bot, event, mark)
 
     def mounts(self) -> Mapping[str, ASGIApp]:
-        """Nothing: updates are fetched."""
-        return {}
+        """Where Telegram brings updates, if it does."""
+        return {self._path: self._webhook.app()} if self._webhook else {}
+
+    async def _has_moved(self, old: str, new: str) -> None:
+        """A send was told that the group *old* is now *new*; the messages that tell it may come later, or never."""
+        if self._put is None:
+            raise NotReady("a group has moved, and nobody listens who could write it down")
+        await self._put(moved={old: new}, notes=moving(old, new))

@@ -1,0 +1,86 @@
+"""What a chat, and the bot over all chats, may take: arithmetic on the clock that the caller reads."""
+
+import asyncio
+from collections import deque
+
+
+class ChatBudget:
+    """What one chat may take."""
+
+    RATE, BURST = 0.9, 3.0
+    A_MINUTE, RESERVE = 18, 10
+    """Calls a group takes in a minute, and how many of them frames leave to messages."""
+    DRAFT_EVERY_S = 0.35
+    """Drafts leave no message and have a measure of their own; a penalty shuts the chat for them as well."""
+    MARGIN_S = 0.3
+    """Added to a penalty: its end by our clock is not its end by Telegram's."""
+
+    def __init__(self, *, group: bool, now: float) -> None:
+        self.line = asyncio.Lock()
+        """Held while waiting for a turn: first come, first served."""
+        self._group = group
+        self._tokens = self.BURST
+        self._counted_at = now
+        self._minute: deque[float] = deque()
+        self._draft_at = now
+        self._shut_until = now
+
+    def wait(self, now: float, *, frame: bool = False) -> float:
+        """Seconds until a call fits in; 0: now. A frame must leave room for a message."""
+        self._refresh(now)
+        missing = (2.0 if frame else 1.0) - self._tokens
+        waits = [0.0, self._shut_until - now, missing / self.RATE]
+        room = self.A_MINUTE - (self.RESERVE if frame else 0)
+        if self._group and len(self._minute) >= room:
+            waits.append(self._minute[-room] + 60 - now)
+        return max(waits)
+
+    def draft_wait(self, now: float) -> float:
+        """Seconds until a draft fits in; 0: now."""
+        return max(0.0, self._shut_until - now, self._draft_at - now)
+
+    def spend(self, now: float, *, draft: bool = False) -> None:
+        """Count a call."""
+        if draft:
+            self._draft_at = now + self.DRAFT_EVERY_S
+            return
+        self._tokens -= 1
+        if self._group:
+            self._minute.append(now)
+
+    def shut(self, now: float, seconds: float) -> None:
+        """Let nothing through for *seconds*."""
+        self._shut_until = max(self._shut_until, now + seconds + self.MARGIN_S)
+
+    def is_idle(self, now: float) -> bool:
+        """Whether a new budget would be the same."""
+        self._refresh(now)
+        is_shut = max(self._shut_until, self._draft_at) > now
+        return self._tokens >= self.BURST and not self._minute and not is_shut and not self.line.locked()
+
+    def _refresh(self, now: float) -> None:
+        self._tokens = min(self.BURST, self._tokens + (now - self._counted_at) * self.RATE)
+        self._counted_at = now
+        while self._minute and self._minute[0] <= now - 60:
+            self._minute.popleft()
+
+
+class BotBudget:
+    """What the bot may do in all its chats together."""
+
+    A_SECOND, RESERVE = 27, 9
+    """Calls in any one second (Telegram names 30), and how many of them frames leave to messages."""
+
+    def __init__(self) -> None:
+        self._second: deque[float] = deque()
+
+    def wait(self, now: float, *, frame: bool = False) -> float:
+        """Seconds until a call fits in; 0: now."""
+        while self._second and self._second[0] <= now - 1:
+            self._second.popleft()
+        room = self.A_SECOND - (self.RESERVE if frame else 0)
+        return 0.0 if len(self._second) < room else self._second[-room] + 1 - now
+
+    def spend(self, now: float) -> None:
+        """Count a call."""
+        self._second.append(now)

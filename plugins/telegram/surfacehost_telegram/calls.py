@@ -1,0 +1,101 @@
+"""The calls that put a letter into a chat, and that put right what can be put right."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from telegram import LinkPreviewOptions, Message, ReplyParameters
+from telegram.error import BadRequest
+from telegram.request import BaseRequest
+
+from surfacehost_telegram.bot import FRAME_S, UPLOAD_S, Bot, Flooded, Turn
+from surfacehost_telegram.letter import Letter, correct
+from surfacehost_telegram.limiter import PATIENCE_S
+
+TRIES = 5
+"""Calls for one letter at the most; each after the first corrects something or follows a penalty."""
+
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+
+Before = Callable[[str], Awaitable[None]]
+"""What is done with the chat's id right before a call: what is not noted was never handed to Telegram."""
+
+
+async def deliver(letter: Letter, call: Callable[[Letter], Awaitable[int]]) -> tuple[str, int]:
+    """Where *call* brought *letter*, and its id there. What can't be put right is raised as it came."""
+    patience, tries = PATIENCE_S, 0
+    while True:
+        try:
+            return letter.chat, await call(letter)
+        except Exception as error:
+            tries += 1
+            patience -= error.seconds if isinstance(error, Flooded) else 0
+            corrected = correct(letter, error) if patience >= 0 else None
+            if corrected is None or tries == TRIES:
+                raise
+            letter = corrected
+
+
+async def post(bot: Bot, letter: Letter, before: Before, *, is_frame: bool = False) -> int:
+    """Send *letter* as a new message; its id."""
+    turn = Turn(is_frame=is_frame, before=lambda: before(letter.chat))
+    quote = ReplyParameters(letter.answers, allow_sending_without_reply=True) if letter.answers else None
+    if letter.file is not None:
+        return await _post_file(bot, letter, turn, quote)
+    message = await bot.send_message(
+        letter.chat,
+        letter.text,
+        entities=letter.marks(),
+        message_thread_id=letter.topic,
+        reply_parameters=quote,
+        reply_markup=letter.keyboard(),
+        link_preview_options=NO_PREVIEW,
+        rate_limit_args=turn,
+    )
+    return message.message_id
+
+
+async def _post_file(bot: Bot, letter: Letter, turn: Turn, quote: ReplyParameters | None) -> int:
+    if letter.file is None:
+        raise TypeError("there is no file to send")
+    send: dict[str, tuple[str, Callable[..., Awaitable[Message]]]] = {
+        "sendPhoto": ("photo", bot.send_photo),
+        "sendAnimation": ("animation", bot.send_animation),
+        "sendVideo": ("video", bot.send_video),
+        "sendVoice": ("voice", bot.send_voice),
+        "sendAudio": ("audio", bot.send_audio),
+        "sendDocument": ("document", bot.send_document),
+    }
+    name, method = send[letter.file.method]
+    with letter.file.opened() as content:
+        given: dict[str, Any] = {name: content}
+        message = await method(
+            letter.chat,
+            **given,
+            caption=letter.text or None,
+            caption_entities=letter.marks(),
+            message_thread_id=letter.topic,
+            reply_parameters=quote,
+            read_timeout=UPLOAD_S,
+            write_timeout=UPLOAD_S,
+            rate_limit_args=turn,
+        )
+    return message.message_id
+
+
+async def edit(bot: Bot, message_id: int, letter: Letter, *, is_frame: bool = False) -> int:
+    """Make the message *message_id* say what *letter* says; its id. Buttons that the letter has not are taken away."""
+    try:
+        await bot.edit_message_text(
+            letter.text,
+            letter.chat,
+            message_id,
+            entities=letter.marks(),
+            reply_markup=letter.keyboard(),
+            link_preview_options=NO_PREVIEW,
+            read_timeout=FRAME_S if is_frame else BaseRequest.DEFAULT_NONE,
+            rate_limit_args=Turn(is_frame=is_frame),
+        )
+    except BadRequest as error:
+        if "not modified" not in error.message.casefold():  # else an earlier edit did arrive
+            raise
+    return message_id

@@ -1,0 +1,84 @@
+"""Bring a file that somebody sent onto the disk, piece by piece.
+
+Not python-telegram-bot's own download: that keeps the whole file in memory, however large it is.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+
+import httpx
+from telegram.error import BadRequest, TelegramError
+
+from surfacehost import Attachment, NotReady, TooLarge, Undeliverable, trust
+from surfacehost_telegram.bot import Bot, Flooded
+
+PIECE = 256 * 1024
+"""Bytes read and written at once."""
+SILENCE_S = 30.0
+"""How long the server may say nothing while a file is read."""
+
+
+async def fetch(bot: Bot, attachment: Attachment, into: Path, *, at_most: int) -> None:
+    """Write the file of *attachment* to *into*.
+
+    Raises TooLarge for one of more than *at_most* bytes and for what Telegram hands to no bot (20 MB, Bot API,
+    getFile), NotReady when it may work later, and Undeliverable when the file is gone.
+    """
+    if attachment.size > at_most:
+        raise TooLarge(f"{attachment.name} has {attachment.size} bytes")
+    path = await _path_of(bot, attachment)
+    try:
+        pieces = _read(Path(path)) if bot.is_local else _get(f"{bot.base_file_url}/{path}")
+        await _write(pieces, into, attachment.name, at_most)
+    except httpx.HTTPError as error:  # not its text: the address in it holds the token
+        raise NotReady(f"a file can't be fetched from Telegram: {type(error).__name__}") from None
+    except FileNotFoundError as error:
+        raise Undeliverable(f"{attachment.name} is not where the Bot API server says") from error
+
+
+async def _path_of(bot: Bot, attachment: Attachment) -> str:
+    """Where the file is, as the server says."""
+    try:
+        return await bot.path_of(attachment.source["file_id"])
+    except Flooded as error:
+        raise NotReady(str(error), retry_after=error.seconds) from error
+    except BadRequest as error:
+        if "too big" in error.message.casefold():
+            raise TooLarge(f"Telegram does not hand {attachment.name} to bots: {error}") from error
+        raise Undeliverable(f"{attachment.name} is gone: {error}") from error
+    except TelegramError as error:
+        raise NotReady(f"a file can't be fetched from Telegram: {error}") from error
+
+
+async def _get(address: str) -> AsyncGenerator[bytes, None]:
+    async with (
+        httpx.AsyncClient(verify=trust(None), timeout=SILENCE_S) as http,
+        http.stream("GET", address) as answer,
+    ):
+        if answer.status_code in (400, 404):
+            raise Undeliverable("Telegram has the file no more")
+        if answer.status_code != 200:
+            raise NotReady(f"a file can't be fetched from Telegram: HTTP status {answer.status_code}")
+        async for piece in answer.aiter_bytes(PIECE):
+            yield piece
+
+
+async def _read(path: Path) -> AsyncGenerator[bytes, None]:
+    if not path.is_absolute():
+        raise NotReady("the Bot API server does not run with --local: set local_mode = false")
+    with await asyncio.to_thread(path.open, "rb") as file:
+        while piece := await asyncio.to_thread(file.read, PIECE):
+            yield piece
+
+
+async def _write(pieces: AsyncGenerator[bytes, None], into: Path, name: str, at_most: int) -> None:
+    size = 0
+    async with aclosing(pieces):
+        with await asyncio.to_thread(into.open, "wb") as file:
+            async for piece in pieces:
+                size += len(piece)
+                if size > at_most:
+                    raise TooLarge(f"{name} is more than {at_most} bytes")
+                await asyncio.to_thread(file.write, piece)

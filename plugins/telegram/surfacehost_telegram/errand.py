@@ -1,0 +1,66 @@
+"""One letter of a reply on its way, and what was noted of it before: all that there is to go by after a crash.
+
+A note says one of two things of the letter *part* of a reply. ``after`` and ``at``: it was about to be sent as a new
+message, then, with an id above that one. ``placed``: it is, or becomes, that message of ours, by an edit, which can be
+repeated without harm. ``stale`` is a message that is to go once the letter has arrived.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from surfacehost import PlatformClient, Reply
+
+Note = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """Bring letter number *part* of *reply* into its chat."""
+
+    reply: Reply
+    client: PlatformClient
+    part: int = 0
+    known: Note | None = None
+    """What was noted of it; none: no call was made."""
+
+    @property
+    def key(self) -> str:
+        """Under which it is known to have arrived."""
+        return f"{self.reply.id}+{self.part}" if self.part else self.reply.id
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether what was about to be sent was but a preview of it."""
+        return bool(self.known and self.known.get("preview"))
+
+    def placed(self, chat: str) -> int | None:
+        """The message that it is to become; one in another chat, from before a group moved, is none."""
+        known = self.known or {}
+        return known.get("placed") if known.get("chat") == chat else None
+
+    def stale(self, chat: str) -> int | None:
+        """The message that is to go when it has arrived."""
+        known = self.known or {}
+        return known.get("stale") if known.get("chat") == chat else None
+
+    def is_in_doubt(self, restored_until: float) -> bool:
+        """Whether it may be there as a message of its own. What an older copy of the data tells may be outdated."""
+        if self.known is None:
+            return self.reply.repeated and self.reply.event.at < restored_until
+        return "placed" not in self.known and (self.reply.repeated or self.is_preview)
+
+    async def note_call(self, chat: str, after: int, stale: int | None = None) -> None:
+        """Write down that it is about to be sent to *chat*, where *after* is an id that is surely older."""
+        is_preview = {"preview": True} if self.reply.kind == "preview" else {}
+        await self.note({"chat": chat, "after": after, "at": time.time()} | is_preview, stale)
+
+    async def note_placed(self, chat: str, message_id: int) -> None:
+        """Write down which message it is, or becomes."""
+        await self.note({"chat": chat, "placed": message_id})
+
+    async def note(self, told: Note, stale: int | None = None) -> None:
+        """Keep *told* with the reply. Raises NotReady when it can't be stored."""
+        more = ({"part": self.part} if self.part else {}) | ({"stale": stale} if stale else {})
+        await self.client.note(self.reply, {**told, **more})

@@ -1,0 +1,171 @@
+"""What the bot arranges beside messages: the topics that the settings name, and the menu of commands."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.telegram.conftest import Desk
+
+from surfacehost_devkit.botapi import Bot, BotApi, Chat, faults
+from surfacehost_devkit.hostprocess import wait_until
+from surfacehost_telegram import TelegramSettings
+from surfacehost_telegram.settings import COLORS
+
+TREE = {"ideas": "Ideas", "tea": {"name": "Tea", "color": "green"}}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("surfacehost_telegram.topics.COMES_BACK_S", 0.1)
+    monkeypatch.setattr("surfacehost.asides.AGAIN_S", 0.1)
+
+
+def names(chat: Chat) -> list[str]:
+    return [topic.name for topic in chat.topics.values() if not topic.deleted]
+
+
+async def called(api: BotApi, chat: Chat, wanted: list[str]) -> None:
+    """Wait until the topics of *chat* have these names."""
+    await api.world.wait_for(lambda: names(chat) == wanted or None)
+
+
+async def noted(desk: Desk, chat: Chat, count: int = 2) -> None:
+    """Wait until *count* topics of *chat* are known to be there: noted after the last call, so no call tells of it."""
+
+    def are_known() -> bool:
+        notes = [value for key, value in desk.memory.values.items() if key.startswith(f"topic:{chat.id}:")]
+        return len([note for note in notes if "id" in note]) == count
+
+    await asyncio.to_thread(wait_until, are_known, 30)
+
+
+def forum(api: BotApi, bot: Bot, *, may: bool = True) -> Chat:
+    bob = api.world.person("Bob")
+    team = api.groups.forum("Team", bob)
+    api.groups.add_bot(team, bob, bot, as_admin=True, can_manage_topics=may)
+    return team
+
+
+async def test_topics_are_made_once_in_a_private_chat_and_in_the_groups_that_want_them(desk: Desk, api: BotApi) -> None:
+    bot, alice = api.world.bot(has_topics_enabled=True), api.world.person()
+    team, other = forum(api, bot), api.groups.forum("Other", api.world.person("Carol"))
+    chat = api.world.private_chat(alice)
+    table: dict[str, Any] = {"topics": TREE, "topic_groups": [team.id]}
+    async with desk.host(desk.surface(bot, **table)) as host:
+        api.world.write(alice, "hi")
+        await noted(desk, chat)
+        await noted(desk, team)
+        api.world.write(alice, "hi again")
+        await host.until(lambda: len([one for one in host.settled if one.startswith(str(alice.id))]) == 2)
+    async with desk.host(desk.surface(bot, **table), cursor=host.put.cursor) as host:
+        api.world.write(alice, "and again")
+        await host.until(lambda: host.settled)
+    assert names(chat) == names(team) == ["Ideas", "Tea"]
+    assert names(other) == []
+    assert [topic.icon_color for topic in chat.topics.values()][1] == COLORS["green"]
+    assert len(api.calls.of("createForumTopic")) == 4
+
+
+async def test_another_name_renames(desk: Desk, api: BotApi) -> None:
+    bot = api.world.bot()
+    team = forum(api, bot)
+    for tree in ({"ideas": "Ideas", "tea": "Tea"}, {"ideas": "Plans", "tea": "Tea"}):
+        async with desk.host(desk.surface(bot, topics=tree, topic_groups=[team.id])):
+            await noted(desk, team)
+            await called(api, team, [*tree.values()])
+    assert len(api.calls.of("editForumTopic")) == 1
+
+
+@pytest.mark.parametrize("fault", [faults.drop_after(), faults.garbage(acts=True), faults.reset()])
+async def test_a_topic_whose_making_ended_unheard_is_looked_for(fault: faults.Fault, desk: Desk, api: BotApi) -> None:
+    bot = api.world.bot()
+    team = forum(api, bot)
+    api.faults.plan("createForumTopic", fault)
+    async with desk.host(desk.surface(bot, topics=TREE, topic_groups=[team.id])):
+        await noted(desk, team)
+    assert names(team) == ["Ideas", "Tea"]
+
+
+async def test_what_people_delete_is_not_made_again(desk: Desk, api: BotApi) -> None:
+    bot = api.world.bot()
+    team = forum(api, bot)
+    async with desk.host(desk.surface(bot, topics=TREE, topic_groups=[team.id])):
+        await noted(desk, team)
+    api.groups.delete_topic(team, next(iter(team.topics.values())))
+    tree = {"ideas": "Plans", "tea": "Coffee"}
+    async with desk.host(desk.surface(bot, topics=tree, topic_groups=[team.id])):
+        await called(api, team, ["Coffee"])
+        await noted(desk, team, count=1)
+
+
+async def test_where_the_bot_may_not_it_says_so_and_answers(
+    desk: Desk, api: BotApi, caplog: pytest.LogCaptureFixture
+) -> None:
+    bot, alice = api.world.bot(), api.world.person()
+    team = forum(api, bot, may=False)
+    async with desk.host(desk.surface(bot, topics=TREE, topic_groups=[team.id])) as host:
+        api.world.write(alice, "hi")
+        await host.until(lambda: any(one.startswith(str(alice.id)) for one in host.settled))
+        await api.world.wait_for_call("createForumTopic")
+        await api.world.wait_for(lambda: api.calls.of("createForumTopic")[0].status)
+    assert f"chat {team.id} gets no topic 'Ideas': Not enough rights to create a topic" in caplog.text
+    assert names(team) == []
+
+
+async def test_topics_are_made_once_the_bot_may(desk: Desk, api: BotApi) -> None:
+    bot = api.world.bot()
+    team = forum(api, bot, may=False)
+    bob = next(iter(team.members.values())).account
+    async with desk.host(desk.surface(bot, topics=TREE, topic_groups=[team.id])):
+        await api.world.wait_for_call("createForumTopic")
+        api.faults.plan("createForumTopic", faults.reset())
+        api.groups.set_standing(team, bob, "administrator", bot, can_manage_topics=True)
+        await noted(desk, team)
+    assert names(team) == ["Ideas", "Tea"]
+
+
+async def test_topics_are_made_once_the_group_has_some(desk: Desk, api: BotApi) -> None:
+    bot, bob = api.world.bot(), api.world.person("Bob")
+    small, other = api.groups.group("Team", bob), api.groups.forum("Other", bob)
+    for one in (small, other):
+        api.groups.add_bot(one, bob, bot, as_admin=True, can_manage_topics=True)
+    async with desk.host(desk.surface(bot, topics=TREE, topic_groups=[small.id])) as host:
+        await api.world.wait_for_call("createForumTopic")
+        team = api.groups.migrate(small, bob)  # what asks for topics in it does that first
+        await host.until(lambda: host.put.moved)
+        api.groups.enable_topics(team)
+        api.world.write(bob, "hi", team)
+        await noted(desk, team)
+        api.world.write(bob, "hi", other)
+        refused = len([one for one in api.calls.of("createForumTopic") if one.status != 200])
+        api.world.write(bob, "@agent_bot hi again", team)
+        await host.until(lambda: len([one for one in host.settled if one.startswith(str(team.id))]) == 2)
+    assert names(team) == ["Ideas", "Tea"]
+    assert names(other) == []
+    assert len(api.calls.of("createForumTopic")) == refused + 2
+
+
+async def test_commands_are_offered_and_set_only_where_they_differ(desk: Desk, api: BotApi) -> None:
+    desk.commands = {"en": {"new": "start afresh"}, "ru": {"new": "начать заново"}}
+    bot = api.world.bot()
+
+    def looked() -> int:
+        return len([call for call in api.calls.of("getMyCommands") if call.status == 200])
+
+    api.faults.plan("getMyCommands", faults.reset())
+    async with desk.host(desk.surface(bot)) as host:
+        await api.world.wait_for(lambda: len(bot.commands) == 4 or None)
+        assert host.waits == []
+    assert bot.commands["all_group_chats", "ru"] == [{"command": "new", "description": "начать заново"}]
+    assert bot.commands["all_private_chats", ""] == [{"command": "new", "description": "start afresh"}]
+    set_once = len(api.calls.of("setMyCommands"))
+    before = looked()
+    async with desk.host(desk.surface(bot)):
+        await api.world.wait_for(lambda: looked() == before + 4 or None)
+    assert len(api.calls.of("setMyCommands")) == set_once == 4
+
+
+@pytest.mark.parametrize("topics", [{"a": ""}, {"a": "x" * 129}, {"a": {"name": "x", "color": "pink"}}])
+def test_topics_that_cannot_be(topics: Any) -> None:
+    with pytest.raises(ValueError, match="topics"):
+        TelegramSettings.model_validate({"token": "123456789:AAF_x", "topics": topics})

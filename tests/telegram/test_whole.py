@@ -1,0 +1,205 @@
+"""Where Telegram's people meet a bot and what they send it, through one real ``surfacehost run``.
+
+What they read is in test_whole_answers.py, what goes wrong in test_whole_in_trouble.py. What takes a host of its own is
+in test_process.py, test_flood.py, tests/conversation, tests/chaos, tests/faults and tests/both.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from tests.telegram.payloads import SUPERGROUP, membership, message
+from tests.telegram.wholehost import Whole, whole_host
+
+from surfacehost_devkit.botapi import media
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+HELLO = "Hello! Write to me here"
+ELSEWHERE = "(The topic was deleted or closed, so I answer here.)\n\n"
+BROUGHT = {
+    "photo": ("image/jpeg", "image photo.jpg (image/jpeg"),
+    "animation": ("video/mp4", "video animation.bin (video/mp4"),
+    "sticker": ("image/webp", "image sticker.webp (image/webp"),
+    "video": ("video/mp4", "video video.bin (video/mp4"),
+    "video_note": ("video/mp4", "video video_note.mp4 (video/mp4"),
+    "voice": ("audio/ogg", "audio voice.ogg (audio/ogg"),
+    "audio": ("audio/mpeg", "audio audio.bin (audio/mpeg"),
+    "document": ("application/pdf", "document document.bin (application/pdf"),
+}
+"""What people send, and how the agent says that it has been told of it."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Whole]:
+    async with whole_host(tmp_path_factory.mktemp("whole") / "host") as whole:
+        yield whole
+
+
+# ── groups and topics ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_in_a_group_it_answers_who_means_it_and_nobody_else(whole: Whole) -> None:
+    world, bob = whole.api.world, whole.bob
+    team = await whole.team("supergroup")
+    first = world.write(bob, "not for you", team)
+    for text in ("@other_bot and you?", "/help@other_bot"):
+        world.write(bob, text, team)
+    world.write(bob, "what?", team, reply_to=first)
+    meant = world.write(bob, "👋🏽👋🏽 2+2, @Agent_Bot?", team)
+    answer = await whole.answer(meant)
+    assert (answer.text, answer.reply_to) == ("echo: 👋🏽👋🏽 2+2, @Agent_Bot?", meant)
+    why = await whole.answer(world.write(bob, "why?", team, reply_to=answer))
+    who = await whole.answer(world.write(bob, "/whoami@agent_bot", team))
+    assert (why.text, who.text) == ("echo: why?", f"Your id here is {bob.id}.")
+    assert world.replies(team, after=first) == [answer, why, who]
+
+
+async def test_a_topic_and_general_are_conversations_of_their_own(whole: Whole) -> None:
+    world, bob = whole.api.world, whole.bob
+    forum = await whole.team("forum")
+    made = whole.api.groups.open_topic(forum, whole.bot.account, "Tea")
+    trap = world.write(bob, "looks like a reply to the bot that made the topic", forum, topic=made)
+    inside = await whole.answer(world.write(bob, "@agent_bot within", forum, topic=made))
+    assert (inside.text, inside.thread_id, inside.is_topic_message) == ("echo: within", made.thread_id, True)
+    outside = await whole.answer(world.write(bob, "@agent_bot /demo memory", forum))
+    assert (outside.text, outside.thread_id) == ("I remember nothing.", None)
+    whole.api.groups.rename_topic(forum, bob, made, "Coffee")
+    again = await whole.answer(world.write(bob, "@agent_bot /demo memory", forum, topic=made))
+    assert (again.text, again.thread_id) == ("I remember:\n\n1. within", made.thread_id)
+    assert world.replies(forum, after=trap) == [inside, outside, again]
+
+
+async def test_topics_of_a_private_chat_are_conversations_of_their_own(whole: Whole) -> None:
+    alice = whole.person()
+    tea = whole.api.groups.open_topic(whole.api.world.private_chat(alice, whole.bot), alice, "Tea")
+    inside = await whole.ask(alice, "within", topic=tea)
+    outside = await whole.ask(alice, "/demo memory")
+    assert (inside.text, inside.thread_id) == ("echo: within", tea.thread_id)
+    assert (outside.text, outside.thread_id) == ("I remember nothing.", None)
+
+
+async def test_where_a_topic_is_gone_or_closed_the_answer_comes_to_the_chat_and_says_so(whole: Whole) -> None:
+    world, groups, bob = whole.api.world, whole.api.groups, whole.bob
+    deleting, closing = await whole.team("forum"), await whole.team("forum")
+    gone, closed = groups.open_topic(deleting, bob, "Gone"), groups.open_topic(closing, bob, "Closed")
+    places = {deleting: gone, closing: closed}
+    questions = [world.write(bob, "@agent_bot /demo slow 1.5", forum, topic=topic) for forum, topic in places.items()]
+    for forum in places:
+        await whole.at_work(forum)
+    groups.delete_topic(deleting, gone)
+    groups.close_topic(closing, bob, closed)
+    for answer in await asyncio.gather(*map(whole.answer, questions)):
+        assert (answer.text, answer.thread_id) == (f"{ELSEWHERE}I waited 1.5 s.", None)
+
+
+# ── who is there ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_channels_are_ignored_and_whoever_writes_in_the_name_of_one(whole: Whole) -> None:
+    team = await whole.team("supergroup")
+    channel: dict[str, Any] = {**SUPERGROUP, "id": -1009, "type": "channel"}
+    came = membership(channel, "left", "administrator", can_post_messages=True)["my_chat_member"]
+    post = message(channel, "/help")["message"]
+    del post["from"]
+    command = {"type": "bot_command", "offset": 0, "length": 5}
+    named = message({**SUPERGROUP, "id": team.id}, "/help", sender_chat=channel, entities=[command])["message"]
+    named["from"] = {"id": whole.bob.id, "is_bot": False, "first_name": "Bob"}
+    with whole.unharmed():
+        for update in ({"my_chat_member": came}, {"channel_post": post}, {"message": named}):
+            whole.bot.queue.put_raw(update)
+        assert (await whole.ask(whole.person(), "and me?")).text == "echo: and me?"
+        await whole.rests()
+    assert not whole.api.calls.of(chat_id=channel["id"])
+    assert [one.text[: len(HELLO)] for one in whole.api.world.replies(team)] == [HELLO]
+
+
+async def test_who_added_it_decides_whether_it_stays(whole: Whole) -> None:
+    world, groups = whole.api.world, whole.api.groups
+    carol = world.person("Carol")
+    strange = groups.supergroup("Strange", carol)
+    groups.add_bot(strange, carol, whole.bot)
+    welcome = await whole.team("group")
+    await world.wait_for(lambda: strange.member(whole.bot.account).status == "left" or None)
+    assert not world.replies(strange)
+    assert world.replies(welcome)[0].text.startswith(HELLO)
+
+
+async def test_removed_and_added_again_it_goes_on_where_it_was(whole: Whole) -> None:
+    world, groups, bob = whole.api.world, whole.api.groups, whole.bob
+    team = await whole.team("supergroup")
+    with whole.unharmed():
+        world.write(bob, "@agent_bot /demo slow 1.5", team)
+        await whole.at_work(team)
+        groups.remove_bot(team, bob, whole.bot)
+        await whole.rests()
+        back = world.messages(team)[-1]
+        groups.add_bot(team, bob, whole.bot)
+        assert (await whole.answer(back)).text.startswith(HELLO)
+        for can_send, may in ((False, "not write"), (True, "write")):
+            groups.set_standing(team, bob, "restricted", whole.bot, can_send=can_send)
+            await whole.logged(f"chat {team.id}: the bot is now restricted, and may {may}, by {bob.id}")
+        told = await whole.answer(world.write(bob, "@agent_bot /demo memory", team))
+    assert told.text == "I remember:\n\n1. /demo slow 1.5"
+    assert not [one for one in world.replies(team) if "I waited" in one.text]
+
+
+async def test_blocked_it_gives_the_answer_up_and_unblocked_it_answers(whole: Whole) -> None:
+    world, alice = whole.api.world, whole.person()
+    with whole.unharmed():
+        asked = world.write(alice, "/demo slow 1.5", bot=whole.bot)
+        await whole.at_work(alice)
+        world.block(alice, whole.bot)
+        await whole.rests()
+        await whole.logged(f"chat {alice.id}: the bot was blocked, by {alice.id}")
+        world.unblock(alice, whole.bot)
+        await whole.logged(f"chat {alice.id}: the bot was unblocked, by {alice.id}")
+        assert (await whole.ask(alice, "again")).text == "echo: again"
+    assert [one.text for one in world.replies(alice.id, bot=whole.bot, after=asked)] == ["echo: again"]
+
+
+# ── what people send ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_whatever_people_send_reaches_the_agent(whole: Whole) -> None:
+    world = whole.api.world
+    questions = [
+        world.send_media(whole.person(), kind, bot=whole.bot, name=f"{kind}.bin", mime_type=mime_type, caption="see")
+        for kind, (mime_type, _) in BROUGHT.items()
+    ]
+    answers = await asyncio.gather(*map(whole.answer, questions))
+    for (kind, (_, told)), answer in zip(BROUGHT.items(), answers, strict=True):
+        words = "see\n🎩" if kind == "sticker" else "see"
+        assert answer.text == f"echo: {words}\nattachment: {told}, 5 bytes)"
+
+
+async def test_what_is_no_file_is_told_as_words(whole: Whole) -> None:
+    sent = {
+        "geo:52.52,13.4": media.location(52.52, 13.4),
+        "Café, Main Street 1\ngeo:52.52,13.4": media.venue("Café", "Main Street 1", 52.52, 13.4),
+        "Bob +15550100": media.contact("Bob", "+15550100"),
+        "Tea?\n\n• yes\n• no": media.poll("Tea?", "yes", "no"),
+        "🎲 4": media.dice(4),
+    }
+    questions = [whole.api.world.send_fields(whole.person(), one, bot=whole.bot) for one in sent.values()]
+    answers = await asyncio.gather(*map(whole.answer, questions))
+    assert [one.text for one in answers] == [f"echo: {words}" for words in sent]
+
+
+async def test_an_album_is_one_message(whole: Whole) -> None:
+    world, bob = whole.api.world, whole.bob
+    team = await whole.team("supergroup")
+    for caption in ("", "@agent_bot which one?", ""):
+        last = world.send_media(bob, "photo", chat=team, album="7", caption=caption)
+    line = "\nattachment: image photo.jpg (image/jpeg, 5 bytes)"
+    assert (await whole.answer(last)).text == f"echo: which one?{line * 3}"
+    await whole.rests()
+    assert len(whole.said(last)) == 1
+
+
+async def test_what_opens_from_a_link_goes_to_the_agent_as_it_is_and_start_alone_is_greeted(whole: Whole) -> None:
+    alice = whole.person()
+    assert (await whole.ask(alice, "/start")).text.startswith(HELLO)
+    assert (await whole.ask(alice, "/start ref-42")).text == "echo: /start ref-42"

@@ -1,0 +1,140 @@
+"""What people read and press, through one real ``surfacehost run``: text, answers that grow, files, buttons."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from tests.telegram.test_files import SHOWN
+from tests.telegram.wholehost import WAIT_S, Whole, part, whole_host
+
+from platform_agent.showcase import long_text
+from surfacehost_devkit.botapi import Account, Chat, news
+from surfacehost_render.telegram.entities import units
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+GROWN = " ".join(f"word{number}" for number in range(1, 31))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Whole]:
+    async with whole_host(tmp_path_factory.mktemp("whole") / "host") as whole:
+        yield whole
+
+
+async def test_markdown_arrives_as_entities(whole: Whole) -> None:
+    told = await whole.ask(whole.person(), "/demo markdown")
+    kinds = {mark.type for mark in told.entities}
+    assert kinds >= {"bold", "italic", "strikethrough", "code", "text_link", "blockquote", "pre"}
+    [code] = [mark for mark in told.entities if mark.type == "pre" and mark.argument == "python"]
+    assert 'return f"<b>{name}</b> & friends"  # not a *heading*' in part(told, code)
+    [table] = [mark for mark in told.entities if mark.type == "pre" and mark.argument != "python"]
+    assert "Telegram" in part(told, table)
+    assert "<b>HTML is text here</b>, русский текст, 中文, العربية." in told.text
+    assert "**" not in told.text
+
+
+async def test_what_telegram_has_no_form_for_is_text(whole: Whole) -> None:
+    words = "||hid|| $x^2 \\leq 4$ [no](javascript:alert(1)) 👩‍👩‍👧 **שלום**\n- a\n  - b"
+    told = await whole.ask(whole.person(), words)
+    assert told.text == "echo: hid x² ≤ 4 no (javascript:alert(1)) 👩‍👩‍👧 שלום\n\n• a\n  • b"
+    marks = [(mark.type, part(told, mark)) for mark in told.entities]
+    assert marks == [("spoiler", "hid"), ("code", "x² ≤ 4"), ("bold", "שלום")]
+
+
+async def test_what_is_too_much_for_one_message_goes_on_in_the_next(whole: Whole) -> None:
+    people = [whole.person(), whole.person()]
+    code, bold = (
+        whole.api.world.write(*one, bot=whole.bot)
+        for one in zip(people, ("/demo long 9000 code", "**a** " * 150), strict=True)
+    )
+    pieces = [*await whole.replies(code, 3), *await whole.replies(bold, 2)]
+    for piece in pieces[:3]:
+        [mark] = piece.entities
+        assert (mark.type, mark.argument, part(piece, mark)) == ("pre", "python", piece.text)
+        assert units(piece.text) <= 4096
+    lines = [int(number) for piece in pieces[:3] for number in re.findall(r"line\((\d+),", piece.text)]
+    assert lines == [*range(1, len(lines) + 1)]
+    assert [len(piece.entities) for piece in pieces[3:]] == [100, 50]
+
+
+async def test_a_very_long_answer_is_its_beginning_and_a_document(whole: Whole) -> None:
+    world, alice = whole.api.world, whole.person()
+    question = world.write(alice, "/demo long 60000", bot=whole.bot)
+    whole_text = await world.wait_for_reply(
+        alice.id, bot=whole.bot, after=question, timeout_s=WAIT_S, where=lambda one: one.content.document is not None
+    )
+    *head, last = world.replies(alice.id, bot=whole.bot, after=question)
+    assert last is whole_text
+    document = whole_text.content.document
+    assert document is not None
+    assert (document.name, document.data.decode()) == ("answer.md", long_text(60_000, code=False))
+    assert len(head) == 4
+    shown = [int(number) for one in head for number in re.findall(r"Line (\d+) of", one.text)]
+    assert shown == [*range(1, len(shown) + 1)]
+    assert "parse_mode" not in {name for call in whole.api.calls.of("") for name in call.params}
+
+
+async def test_an_answer_grows_as_a_draft_where_it_can_and_else_by_edits(whole: Whole) -> None:
+    world = whole.api.world
+    alice, carol = whole.person(), world.person("Carol")
+    world.private_chat(carol, whole.bot).takes_drafts = False
+    team = await whole.team("group")
+    words = "/demo stream 30 0.1"
+    places: list[tuple[Account, str, Chat | None]] = [
+        *((alice, words, None), (carol, words, None), (whole.bob, f"@agent_bot {words}", team))
+    ]  # fmt: skip
+    questions = [world.write(who, text, chat, bot=whole.bot) for who, text, chat in places]
+    for one in questions:
+        await world.wait_for(lambda one=one: whole.said(one)[-1:] == [GROWN] or None, timeout_s=WAIT_S)  # type: ignore[misc]
+    assert [whole.said(one) for one in questions] == [[GROWN]] * 3
+    drafted, *edited = [world.replies(one.chat, after=one)[0] for one in questions]
+    drafts = [call.params.get("text", "") for call in whole.api.calls.of("sendMessageDraft", chat_id=alice.id)]
+    assert len(drafts) > 2
+    assert len(drafted.versions) == 1
+    assert drafts == sorted(drafts, key=len)
+    for one in edited:
+        grown = [version.text for version in one.versions]
+        assert 1 < len(grown) < 12
+        assert all(GROWN.startswith(text) for text in grown)
+    assert not whole.api.calls.of("sendMessageDraft", chat_id=team.id)
+    assert world.drafts(alice.id, bot=whole.bot) == []
+
+
+async def test_the_button_beside_a_draft_stops_the_answer(whole: Whole) -> None:
+    world, alice = whole.api.world, whole.person()
+    question = world.write(alice, "/demo stream 900 0.1", bot=whole.bot)
+    shown = await world.wait_for(
+        lambda: next((one for one in world.drafts(alice.id, bot=whole.bot) if "word5" in one.text), None)
+    )
+    assert shown.can_stop
+    world.stop_draft(alice, bot=whole.bot)
+    assert (await whole.answer(question)).text.endswith("⏹ stopped")
+
+
+async def test_files_of_the_agents_are_shown_as_what_they_are(whole: Whole) -> None:
+    world = whole.api.world
+    questions = [world.write(whole.person(), f"/demo shown {one}", bot=whole.bot) for one in range(len(SHOWN))]
+    for question, (name, mime_type, content, shown) in zip(questions, SHOWN, strict=True):
+        sent = await world.wait_for(lambda question=question: whole.file(question), timeout_s=WAIT_S)  # type: ignore[misc]
+        stored = sent.content.document
+        assert stored is not None
+        assert (sent.content.shown_as, stored.data, stored.mime_type) == (shown, content, mime_type.partition(";")[0])
+        assert stored.name == ("ab.pdf" if "/" in name else name)
+
+
+async def test_a_question_has_buttons_shows_what_it_came_to_and_tells_who_comes_late(whole: Whole) -> None:
+    world, alice = whole.api.world, whole.person()
+    prompt = await whole.ask(alice, "/demo approve")
+    rows: Any = (prompt.content.markup or {})["inline_keyboard"]
+    yes, no = (button["callback_data"] for button in rows[0])
+    assert {len(yes), len(no)} == {10}
+    taps = [world.tap(alice, prompt, yes)]
+    assert (await whole.answer(prompt)).text == "Deleted notes.txt."
+    assert (prompt.text, prompt.content.markup) == ("Delete notes.txt?\n\n✅ Approve · Alice", None)
+    taps.append(news.tell_tap(whole.api.state, prompt, alice, no))  # as shown on a phone that was away
+    await world.wait_for(lambda: whole.said(prompt)[1:] or None)
+    assert whole.said(prompt)[1].startswith("There is nothing to decide any more")
+    assert all(tap.answered for tap in taps)

@@ -1,0 +1,146 @@
+"""What costs a bot of a real ``surfacehost run`` its connection or its patience, and no other bot or chat anything.
+
+These tests come one after the other: each bot whose trouble stays is left alone by the next.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from urllib.request import Request, urlopen
+
+import pytest
+import pytest_asyncio
+from tests.telegram.wholehost import WAIT_S, Whole, whole_host
+
+from surfacehost_devkit.botapi import Bot, Chat, faults
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ELSEWHERE = "https://bot.example.org/somebody"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Whole]:
+    async with whole_host(tmp_path_factory.mktemp("trouble") / "host") as whole:
+        yield whole
+
+
+async def call(whole: Whole, bot: Bot, method: str, **fields: object) -> None:
+    """What another program does with the token of *bot*; httpx would log the token."""
+    body, headers = json.dumps(fields).encode(), {"Content-Type": "application/json"}
+    request = Request(f"{whole.api.url}/bot{bot.token}/{method}", body, headers)
+    with await asyncio.to_thread(urlopen, request, timeout=10) as answer:
+        assert answer.status == 200
+
+
+def names(chat: Chat) -> list[str]:
+    return [topic.name for topic in chat.topics.values()]
+
+
+async def goes_on(whole: Whole) -> None:
+    """See that the first bot answers."""
+    assert (await whole.ask(whole.person(), "and you?")).text == "echo: and you?"
+
+
+async def test_menu_and_topics_are_made_once_and_kept_in_step_and_it_starts_offline(whole: Whole) -> None:
+    api, world, commands = whole.api, whole.api.world, whole.bot.commands
+    alice = whole.person()
+    chat = world.private_chat(alice, whole.shared)
+    await whole.ask(alice, "hi", bot=whole.shared)
+    for place in (chat, whole.forum):
+        await world.wait_for(lambda place=place: names(place) == ["Ideas", "Tea"] or None)  # type: ignore[misc]
+    await world.wait_for(lambda: all(len(bot.commands) == 4 for bot in api.state.bots.values()) or None)
+    wanted = {one: list(told) for one, told in commands.items()}
+    assert {*wanted} == {(f"all_{kind}_chats", code) for kind in ("private", "group") for code in ("", "ru")}
+    english, russian = (wanted["all_private_chats", code] for code in ("", "ru"))
+    assert {"command": "new", "description": "start a fresh conversation"} in english
+    assert [one["command"] for one in russian] == [one["command"] for one in english]
+    assert russian != english
+    commands["all_group_chats", "ru"] = [{"command": "old", "description": "of another program"}]
+    before = api.calls.of()[-1].number
+    await whole.restart(instead={'"Ideas"': '"Plans"'}, meanwhile=api.away)
+    await whole.until(lambda status: "can't be reached" in whole.surface(status, "telegram")["reason"])
+    await api.back()
+    await asyncio.to_thread(whole.host.wait_ready)
+    await world.wait_for(lambda: commands == wanted or None)
+    for place in (chat, whole.forum):
+        await world.wait_for(lambda place=place: names(place) == ["Plans", "Tea"] or None, timeout_s=WAIT_S)  # type: ignore[misc]
+    assert (await whole.ask(alice, "hi again", bot=whole.shared)).text == "echo: hi again"
+    assert not api.calls.of("createForumTopic", after=before)
+    again = [one.params for one in api.calls.of("setMyCommands", after=before)]
+    assert [(json.loads(one["scope"])["type"], one["language_code"]) for one in again] == [("all_group_chats", "ru")]
+
+
+async def test_formatting_that_is_refused_comes_as_plain_text(whole: Whole) -> None:
+    whole.api.faults.plan("sendMessage", faults.error(400, "Bad Request: can't parse entities: no such thing"))
+    said = await whole.ask(whole.person(), "**bold**")
+    assert (said.text, said.entities) == ("echo: bold", ())
+
+
+async def test_a_penalty_shuts_one_chat_and_no_other(whole: Whole) -> None:
+    alice = whole.person()
+    whole.api.faults.plan("sendMessage", faults.too_many(3))
+    late = whole.api.world.write(alice, "late", bot=whole.bot)
+    [refused] = await whole.calls("sendMessage", alice.id, 1)
+    await goes_on(whole)
+    assert not whole.said(late)
+    assert (await whole.answer(late)).text == "echo: late"
+    inside = [
+        one for one in whole.api.calls.of(chat_id=alice.id, after=refused.number) if one.started < refused.ended + 3
+    ]
+    assert not inside
+    assert whole.said(late) == ["echo: late"]
+
+
+async def test_an_update_that_nobody_can_read_is_laid_aside_alone(whole: Whole) -> None:
+    whole.bot.queue.put_raw({"message": 5})
+    await goes_on(whole)
+    await whole.until(lambda status: status["inbox"]["telegram"]["parked"] == 1)
+    code, told = await asyncio.to_thread(whole.host.readiness)
+    assert (code, told.splitlines()[0]) == (200, "telegram: ok, 1 parked: surfacehost inbox list")
+
+
+async def test_a_token_that_is_no_more_parks_its_bot_alone(whole: Whole) -> None:
+    del whole.api.state.bots[whole.gone.token]
+    whole.gone.queue.put_raw({})  # the waiting poll ends, and the next one is refused
+    status = await whole.until(lambda status: whole.surface(status, "gone")["state"] == "parked")
+    assert "Telegram does not accept the token (Unauthorized)" in whole.surface(status, "gone")["reason"]
+    assert {whole.surface(status, name)["state"] for name in ("telegram", "shared", "taken")} == {"up"}
+    code, told = await asyncio.to_thread(whole.host.readiness)
+    assert code == 503
+    assert "gone: parked: Telegram does not accept the token" in told
+    await goes_on(whole)
+
+
+async def test_a_second_poller_is_named(whole: Whole) -> None:
+    poll = asyncio.create_task(call(whole, whole.shared, "getUpdates", timeout=1))
+    await whole.until(lambda _: "shared: waiting: another process takes this bot's" in whole.host.readiness()[1])
+    await poll
+    await goes_on(whole)
+
+
+async def test_somebody_elses_webhook_is_named_and_left_alone(whole: Whole) -> None:
+    await call(whole, whole.taken, "setWebhook", url=ELSEWHERE)
+    named = f"taken: waiting: a webhook takes this bot's messages at {ELSEWHERE}"
+    await whole.until(lambda _: named in whole.host.readiness()[1])
+    await goes_on(whole)
+    assert whole.api.state.webhooks[whole.taken.id].settings.url == ELSEWHERE
+    assert not [one for one in whole.api.calls.of("deleteWebhook") if one.bot_id == whole.taken.id]
+
+
+async def test_every_poll_says_all_that_it_wants(whole: Whole) -> None:
+    polls = [one.params for one in whole.api.calls.of("getUpdates") if one.bot_id == whole.bot.id]
+    [wanted] = {one["allowed_updates"] for one in polls}
+    assert {"message", "edited_message", "callback_query", "my_chat_member"} <= {*json.loads(wanted)}
+    offsets = [int(one["offset"]) for one in polls]
+    assert offsets == sorted(offsets)
+
+
+async def test_no_token_is_in_any_file_or_log(whole: Whole) -> None:
+    await whole.team("group")
+    await whole.logged("has nothing to say")  # which is told at debug level alone
+    await asyncio.to_thread(whole.host.stop)
+    written = {one: one.read_bytes() for one in whole.host.folder.rglob("*") if one.is_file()}
+    for bot in (whole.bot, whole.gone, whole.shared, whole.taken):
+        secret = bot.token.partition(":")[2].encode()
+        assert [one.name for one, content in written.items() if secret in content] == ["settings.toml"]

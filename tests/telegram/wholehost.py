@@ -1,0 +1,197 @@
+"""One real ``surfacehost run`` with several bots before the Bot API simulator, and what its tests ask of it."""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tests.telegram.test_files import SHOWN
+
+from platform_agent import events, showcase
+from platform_agent.demo import Call, Command
+from platform_agent.events import Frame
+from surfacehost_devkit.botapi import Account, Bot, BotApi, CallRecord, Chat, Entity, Pace, Topic
+from surfacehost_devkit.botapi import Message as Sent
+from surfacehost_devkit.hostprocess import HostProcess
+
+WAIT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """The process, its bots, and who may have them in groups."""
+
+    api: BotApi
+    host: HostProcess
+    bot: Bot
+    """The one that is talked to. It hears everything in its groups, and has topics in private chats."""
+    gone: Bot
+    """One whose token will be revoked."""
+    shared: Bot
+    """One that somebody else will poll as well. It makes topics in private chats and in the forum."""
+    taken: Bot
+    """One that somebody will set a webhook for."""
+    bob: Account
+    forum: Chat
+
+    def person(self, language: str = "en") -> Account:
+        return self.api.world.person("Alice", language_code=language)
+
+    async def team(self, kind: Literal["group", "supergroup", "forum"], **rights: bool) -> Chat:
+        """A group of bob's that the bot has greeted."""
+        chat: Chat = getattr(self.api.groups, kind)("Team", self.bob)
+        self.api.groups.add_bot(chat, self.bob, self.bot, **rights)
+        await self.api.world.wait_for_reply(chat, timeout_s=WAIT_S)
+        return chat
+
+    async def ask(self, person: Account, text: str, *, bot: Bot | None = None, topic: Topic | None = None) -> Sent:
+        """The bot's first message behind what *person* writes to it."""
+        bot = bot or self.bot
+        return await self.answer(self.api.world.write(person, text, bot=bot, topic=topic), bot=bot)
+
+    async def answer(self, question: Sent, *, bot: Bot | None = None) -> Sent:
+        """The first message behind *question*."""
+        chat = question.chat
+        try:
+            return await self.api.world.wait_for_reply(chat, after=question, bot=bot or self.bot, timeout_s=WAIT_S)
+        except TimeoutError:
+            raise AssertionError(f"no answer to {question.content}\n{self.host.log_tail()}") from None
+
+    def said(self, question: Sent) -> list[str]:
+        """What the bot's messages behind *question* say by now."""
+        return [one.text for one in self.api.world.replies(question.chat, after=question)]
+
+    async def replies(self, question: Sent, count: int) -> list[Sent]:
+        """What the bot says behind *question*, once it is so many messages."""
+
+        def look() -> list[Sent] | None:
+            found = self.api.world.replies(question.chat, after=question)
+            return found if len(found) == count else None
+
+        return await self.api.world.wait_for(look, timeout_s=WAIT_S)
+
+    def file(self, question: Sent) -> Sent | None:
+        """The bot's first message with a file behind *question*, if it is there."""
+        found = self.api.world.replies(question.chat, after=question)
+        return next((one for one in found if one.content.document is not None), None)
+
+    async def until(self, condition: Any) -> dict[str, Any]:
+        """The host's status, once it is as *condition* says."""
+        return await asyncio.to_thread(self.host.wait_for, condition)
+
+    async def at_work(self, chat: Chat | Account, count: int = 1) -> None:
+        """Wait until the agent is at *count* messages of *chat*."""
+
+        def is_asked(status: dict[str, Any]) -> bool:
+            steps = [way["steps"][-1][0] for way in status["ways"] if f"/{chat.id}/" in way["thread"]]
+            return steps.count("asked") == count
+
+        await self.until(is_asked)
+
+    async def rests(self) -> None:
+        """Wait until the bot has nothing to do."""
+        await self.until(lambda status: not status["inbox"].get("telegram", {}).get("open"))
+
+    async def restart(self, *, instead: Mapping[str, str], meanwhile: Callable[[], Awaitable[None]]) -> None:
+        """Stop the host and start it on the same data with other words in its settings."""
+        await asyncio.to_thread(self.host.stop)
+        path = self.host.folder / "settings.toml"
+        settings = path.read_text()
+        for old, new in instead.items():
+            assert old in settings
+            settings = settings.replace(old, new)
+        path.write_text(settings)
+        await meanwhile()
+        await asyncio.to_thread(self.host.start)
+
+    async def calls(self, method: str, chat_id: int, count: int) -> list[CallRecord]:
+        """The calls of *method* about a chat, once so many have been answered."""
+
+        def look() -> list[CallRecord] | None:
+            found = [one for one in self.api.calls.of(method, chat_id=chat_id) if one.status is not None]
+            return found if len(found) == count else None
+
+        return await self.api.world.wait_for(look, timeout_s=WAIT_S)
+
+    def surface(self, status: dict[str, Any], name: str) -> dict[str, Any]:
+        """How one of the bots is doing."""
+        return next(one for one in status["surfaces"] if one["name"] == name)
+
+    async def logged(self, words: str) -> None:
+        """Wait until the host's log has *words*."""
+        await self.until(lambda _: words in self.host.log_text())
+
+    @contextmanager
+    def unharmed(self) -> Iterator[None]:
+        """What happens inside parks no message and costs no bot its connection, and nothing breaks."""
+        before, logged = self._standing(), len(self.host.log_text())
+        yield
+        after, said = self._standing(), self.host.log_text()[logged:]
+        assert after == before, f"{before}\n{after}\n{self.host.log_tail()}"
+        assert not [line for line in said.splitlines() if "Traceback" in line or " ERROR " in line], said
+
+    def _standing(self) -> dict[str, Any]:
+        status = self.host.status()
+        parked = {name: one["parked"] for name, one in status["inbox"].items() if one["parked"]}
+        return {"parked": parked} | {one["name"]: (one["state"], one["since"]) for one in status["surfaces"]}
+
+
+async def _shown(call: Call) -> AsyncIterator[Frame]:
+    """One of the files that Telegram shows in its own way, and a sentence."""
+    name, mime_type, content, _ = SHOWN[call.count(0, 0, len(SHOWN) - 1)]
+    yield events.file("document", name, mime_type, b64encode(content).decode(), len(content))
+    for event in events.say(call.turn, f"Here is {name}."):
+        yield event
+
+
+def _can_show_files() -> None:
+    """In the host's process: let its agent have the command ``/demo shown <number>``."""
+    known = showcase.commands
+
+    def commands() -> Iterator[tuple[str, Command]]:
+        yield from known()
+        yield "shown", Command(usage="/demo shown [number]", sentence="a file", run=_shown)
+
+    showcase.commands = commands
+
+
+@asynccontextmanager
+async def whole_host(folder: Path) -> AsyncIterator[Whole]:
+    """Start it, ready to talk."""
+    async with BotApi.serve(pace=Pace(hurry_wait_s=0.05, conflict_wait_s=0.05)) as api:
+        bot = api.world.bot(can_read_all_group_messages=True, has_topics_enabled=True)
+        gone, taken = (api.world.bot(f"{name}_bot") for name in ("gone", "taken"))
+        shared = api.world.bot("shared_bot", has_topics_enabled=True)
+        bob = api.world.person("Bob")
+        forum = api.groups.forum("Forum", bob)
+        api.groups.add_bot(forum, bob, shared, as_admin=True, can_manage_topics=True)
+        settings = f"""
+            [host]
+            locale = "en"
+            log_level = "debug"
+            [defaults]
+            dm_policy = "open"
+            allow = ["{bob.id}"]
+            busy = "queue"
+            rate_per_minute = 0
+            loop_limit = 0
+        """
+        for name, one in {"telegram": bot, "gone": gone, "taken": taken, "shared": shared}.items():
+            settings += f'[surfaces.{name}]\nplugin = "telegram"\ntoken = "{one.token}"\nbase_url = "{api.url}"\n'
+        settings += 'topics = { ideas = "Ideas", tea = { name = "Tea", color = "green" } }\n'
+        settings += f"topic_groups = [{forum.id}]\n"
+        host = HostProcess(folder, settings, first=_can_show_files)
+        try:
+            await asyncio.to_thread(host.start)
+            await asyncio.to_thread(host.wait_ready)
+            yield Whole(api=api, host=host, bot=bot, gone=gone, shared=shared, taken=taken, bob=bob, forum=forum)
+        finally:
+            host.close()
+
+
+def part(message: Sent, mark: Entity) -> str:
+    """What *mark* covers."""
+    return message.text.encode("utf-16-le")[2 * mark.offset : 2 * (mark.offset + mark.length)].decode("utf-16-le")
