@@ -48,7 +48,9 @@ class Subject:
 
     def settings(self, *, keep_days: int) -> str:
         """Its settings.toml."""
-        table = f'[surfaces.logbook]\nfolder = "{self.folder}"\ndm_policy = "open"\n'
+        table = (
+            f'[surfaces.logbook]\nfolder = "{self.folder}"\ndm_policy = "open"\nrate_per_minute = 0\nloop_limit = 0\n'
+        )
         return f"[store]\nkeep_days = {keep_days}\n{table}"
 
     def start(self) -> float:

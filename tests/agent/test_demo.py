@@ -79,7 +79,7 @@ async def test_commands_answer_exactly(client: Client, command: str, answer: str
 async def test_help_lists_every_command(client: Client) -> None:
     listed = await client.say("/demo")
     assert listed == await client.say("/demo help")
-    assert listed.count("\n/demo ") == 23
+    assert listed.count("\n/demo ") == 24
     assert await client.say("/demo nonsense") == f"There is no such command.\n{listed}"
 
 

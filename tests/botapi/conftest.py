@@ -1,6 +1,7 @@
 """A simulator for each test, python-telegram-bot as its client, aiogram's models as its judge."""
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 
 import aiogram.types
@@ -30,6 +31,11 @@ RESULTS: dict[str, TypeAdapter[object]] = {
     "getme": TypeAdapter(aiogram.types.User),
     "sendmessage": TypeAdapter(aiogram.types.Message),
     "senddocument": TypeAdapter(aiogram.types.Message),
+    "sendphoto": TypeAdapter(aiogram.types.Message),
+    "sendvoice": TypeAdapter(aiogram.types.Message),
+    "sendaudio": TypeAdapter(aiogram.types.Message),
+    "sendvideo": TypeAdapter(aiogram.types.Message),
+    "sendanimation": TypeAdapter(aiogram.types.Message),
     "editmessagetext": TypeAdapter(aiogram.types.Message),
     "editmessagereplymarkup": TypeAdapter(aiogram.types.Message),
     "getchat": TypeAdapter(aiogram.types.ChatFullInfo),
@@ -55,16 +61,16 @@ def strangers(value: object) -> set[str]:
 
 
 @pytest.fixture(autouse=True)
-def judge(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
-    """Validate every update and every result of every test with aiogram's models; counts what it saw."""
-    seen = {"updates": 0, "results": 0}
+def judge(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Validate every update and every result of every test with aiogram's models; counts what it saw, by kind too."""
+    seen: Counter[str] = Counter()
     real_put = UpdateQueue.put
 
     def put(queue: UpdateQueue, kind: str, body: dict[str, object]) -> None:
         update = aiogram.types.Update.model_validate({"update_id": 1, kind: body})
         assert getattr(update, kind) is not None
         assert not strangers(update)
-        seen["updates"] += 1
+        seen.update(["updates", kind])
         real_put(queue, kind, body)
 
     async def serve(state: State, token: str, method: str, params: Params) -> Answer:
@@ -75,7 +81,7 @@ def judge(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
                 assert not strangers(RESULTS[method.lower()].validate_python(result))
             else:
                 assert result is True
-            seen["results"] += 1
+            seen.update(["results", method.lower()])
         return answer
 
     monkeypatch.setattr(UpdateQueue, "put", put)

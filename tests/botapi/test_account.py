@@ -1,5 +1,7 @@
 """getMe, commands, files."""
 
+from collections import Counter
+
 import httpx
 import pytest
 from telegram import BotCommand, BotCommandScopeAllGroupChats, BotCommandScopeChat
@@ -11,7 +13,7 @@ from surfacehost_devkit.botapi import Account, BotApi, World
 Client = ExtBot[None]
 
 
-async def test_who_the_bot_is(client: Client, world: World, judge: dict[str, int]) -> None:
+async def test_who_the_bot_is(client: Client, world: World, judge: Counter[str]) -> None:
     me = await client.get_me()
     assert (me.username, me.is_bot, me.can_join_groups, me.can_read_all_group_messages) == (
         "agent_bot",

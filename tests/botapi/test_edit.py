@@ -115,6 +115,13 @@ async def test_a_tap_is_answered_once(client: Client, world: World, alice: Accou
         await client.answer_callback_query(query.id)
     with pytest.raises(ValueError, match="no button"):
         world.tap(alice, shown, "no")
+    await client.edit_message_text("sure.", alice.id, shown.id)
+    with pytest.raises(ValueError, match="no button"):
+        world.tap(alice, shown, "yes")
+    world.tap(alice, shown, "yes", late=True)
+    (update,) = await client.get_updates(offset=update.update_id + 1, timeout=1)
+    assert update.callback_query is not None
+    assert update.callback_query.data == "yes"
 
 
 @pytest.mark.parametrize(

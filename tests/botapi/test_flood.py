@@ -70,8 +70,14 @@ def test_30_a_second_over_all_chats(sender: Sender) -> None:
 
 
 def test_what_is_free(sender: Sender) -> None:
-    for method in ("answercallbackquery", "sendmessagedraft", "getupdates", "deletemessage"):
+    for method in ("answercallbackquery", "getupdates", "deletemessage"):
         assert [sender.send(method=method) for _ in range(40)] == [0] * 40
+
+
+def test_drafts_have_a_measure_of_their_own(sender: Sender) -> None:
+    assert [sender.send(method="sendmessagedraft") for _ in range(4)] == [0, 0, 0, 1]
+    sender.now += 2
+    assert sender.send() == 0
 
 
 # The client warns of its own future type of `retry_after` while it builds the very exception.

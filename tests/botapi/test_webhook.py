@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -24,6 +25,9 @@ class Host:
     def __init__(self, url: str, world: World) -> None:
         self.url = url
         self.refusals: list[int] = []
+        self.retry_after = 0
+        self.slow = ""
+        self.open = asyncio.Event()
         self.taken: list[str] = []
         self.secrets: set[str | None] = set()
         self._world = world
@@ -31,8 +35,12 @@ class Host:
     async def take(self, request: Request) -> Response:
         self.secrets.add(request.headers.get("X-Telegram-Bot-Api-Secret-Token"))
         if self.refusals:
-            return Response(status_code=self.refusals.pop(0))
-        self.taken.append((await request.json())["message"]["text"])
+            headers = {"retry-after": str(self.retry_after)} if self.retry_after else None
+            return Response(status_code=self.refusals.pop(0), headers=headers)
+        text = (await request.json())["message"]["text"]
+        if text == self.slow:
+            await self.open.wait()
+        self.taken.append(text)
         self._world.state.bell.ring()
         return Response()
 
@@ -65,6 +73,28 @@ async def test_updates_arrive_in_order_with_the_secret(
     await world.wait_for(lambda: None if bot.queue.pending else True)
     info = await client.get_webhook_info()
     assert (info.url, info.pending_update_count, info.allowed_updates) == (host.url, 0, ("message",))
+
+
+async def test_chats_are_served_side_by_side(client: Client, world: World, alice: Account, host: Host) -> None:
+    bob = world.person("Bob")
+    await client.set_webhook(host.url)
+    host.slow = "wait"
+    for text in ("wait", "then"):
+        world.write(alice, text)
+    world.write(bob, "meanwhile")
+    assert await host.wait_for(1) == ["meanwhile"]
+    host.open.set()
+    assert await host.wait_for(3) == ["meanwhile", "wait", "then"]
+
+
+async def test_a_host_says_when_to_come_again(client: Client, world: World, alice: Account, host: Host) -> None:
+    host.refusals = [503, 503]
+    host.retry_after = 1
+    await client.set_webhook(host.url)
+    begin = time.monotonic()
+    world.write(alice, "one")
+    await host.wait_for(1)
+    assert time.monotonic() - begin >= 2
 
 
 async def test_what_is_refused_comes_again(client: Client, world: World, alice: Account, host: Host) -> None:
@@ -113,6 +143,7 @@ async def test_polling_and_a_webhook_exclude_each_other(
     ("url", "secret", "error"),
     [
         ("http://bot.example.org/hook", "", "Bad webhook: an https url must be provided for webhook"),
+        ("https://bot.example.org:8444/hook", "", "webhook can be set up only on ports 80, 88, 443 or 8443"),
         ("https://bot.example.org/hook", "no spaces", "Secret token contains unallowed characters"),
         ("https://bot.example.org/hook", "x" * 257, "Secret token is too long"),
     ],

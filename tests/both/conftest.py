@@ -41,7 +41,10 @@ class Scene:
         """settings.toml with both surfaces on."""
         return f"""
             [defaults]
+            busy = "queue"
             {defaults or 'dm_policy = "open"'}
+            rate_per_minute = 0
+            loop_limit = 0
             [agent]
             {agent or "embedded = true"}
             [surfaces.matrix]

@@ -5,6 +5,7 @@ import sqlite3
 from collections import Counter
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from tests.matrix.secretperson import SecretPerson
 
@@ -64,7 +65,7 @@ class Three:
 
 
 def wanted_for(text: str) -> str:
-    return "I waited 10 s." if text == "!demo slow 10" else f"echo: {text}"
+    return "I waited 3 s." if text == "!demo slow 3" else f"echo: {text}"
 
 
 def open_in(copy: Path) -> set[str]:
@@ -75,6 +76,7 @@ def open_in(copy: Path) -> set[str]:
     return found
 
 
+@pytest.mark.timeout(300)
 async def test_nothing_that_was_answered_after_the_copy_is_answered_again(
     running: Scene, carol: SecretPerson, tmp_path: Path
 ) -> None:
@@ -83,8 +85,11 @@ async def test_nothing_that_was_answered_after_the_copy_is_answered_again(
         await three.meet()
         await three.say("before the copy")
         await three.answered()
-        await three.say("!demo slow 10", *(f"number {number}" for number in range(8)))
-        copy = await asyncio.to_thread(back_up, running.host, tmp_path / "copy")
+        await three.say("!demo slow 3")
+        await running.seen(lambda status: {*status["inbox"]} == {"telegram", "matrix"})
+        copying = asyncio.create_task(asyncio.to_thread(back_up, running.host, tmp_path / "copy"))
+        await three.say(*(f"number {number}" for number in range(3)))
+        copy = await copying
         assert open_in(copy) == {"telegram", "matrix"}
         await three.answered()
         await asyncio.to_thread(running.host.stop)

@@ -1,13 +1,9 @@
 """The main job: both surfaces from one process, and neither able to hurt the other."""
 
 import asyncio
-import socket
-import subprocess
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
+from surfacehost_devkit.agentprocess import AgentProcess
 from surfacehost_devkit.botapi import BotApi
 from surfacehost_devkit.homeserver import Homeserver
 from surfacehost_devkit.matrixperson import MatrixPerson
@@ -33,6 +29,13 @@ async def test_text_both_ways_on_both_at_once_each_in_its_own_thread(running: Sc
     threads = {way["thread"] for way in status["ways"]}
     assert f"1/telegram/{running.ann.id}/{running.ann.id}/~" in threads
     assert f"1/matrix/{running.alice.user_id}/{running.room}/~" in threads
+    last = running.api.world.replies(running.ann.id)[-1].id
+    for thread in threads:
+        sent = await asyncio.to_thread(running.host.command, "send", "--to", thread, f"unasked, to {thread}")
+        assert sent.returncode == 0, sent.stderr
+    assert await running.telegram_answer(last) == f"unasked, to 1/telegram/{running.ann.id}/{running.ann.id}/~"
+    unasked = f"unasked, to 1/matrix/{running.alice.user_id}/{running.room}/~"
+    await running.alice.wait_for(lambda: any(event.body == unasked for event in running.events))
 
 
 async def test_formatting_arrives_on_both(running: Scene) -> None:
@@ -88,34 +91,28 @@ async def test_a_group_and_its_topics_are_threads_of_their_own(scene: Scene) -> 
     threads = {way["thread"] for way in status["ways"]}
     assert {f"1/telegram/~/{forum.id}/~", f"1/telegram/~/{forum.id}/{topic.thread_id}"} <= threads
     assert all("not for the bot" not in message.content.text for message in scene.api.world.replies(forum))
+    last = scene.api.world.replies(forum)[-1].id
+    to = f"1/telegram/~/{forum.id}/{topic.thread_id}"
+    await asyncio.to_thread(scene.host.command, "send", "--to", to, "unasked")
+    unasked = await scene.api.world.wait_for_reply(forum, after=last)
+    assert (unasked.content.text, unasked.thread_id) == ("unasked", topic.thread_id)
 
 
-async def test_the_agent_away_is_a_sentence_and_it_recovers_by_itself(scene: Scene) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    scene.host.configure(scene.settings(agent=f'embedded = false\nurl = "ws://127.0.0.1:{port}"'))
+async def test_the_agent_away_is_a_sentence_and_it_recovers_by_itself(scene: Scene, tmp_path: Path) -> None:
+    agent = AgentProcess(tmp_path)
+    scene.host.configure(scene.settings(agent=agent.settings))
     await scene.start()
     await scene.seen(lambda status: not status["ready"]["matrix"] and not status["ready"]["telegram"])
     await scene.meet()
     sentence = "I can't reach the assistant right now. Please try again in a minute."
     assert await scene.both("anyone?") == (sentence, sentence)
     code, text = scene.host.readiness()
-    assert (code, f"127.0.0.1:{port}" in text) == (503, True)
-    async with _agent(port):
-        await scene.ready()
-        assert await scene.both("anyone?") == ("echo: anyone?", "echo: anyone?")
+    assert (code, f"127.0.0.1:{agent.port}" in text) == (503, True)
+    await asyncio.to_thread(agent.start)
+    await scene.ready()
+    assert await scene.both("anyone?") == ("echo: anyone?", "echo: anyone?")
+    await asyncio.to_thread(agent.end)
     assert scene.host.is_alive
-
-
-@asynccontextmanager
-async def _agent(port: int) -> AsyncIterator[None]:
-    command = [sys.executable, "-m", "platform_agent", "--listen", f"127.0.0.1:{port}"]
-    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 async def test_the_homeserver_dies_and_telegram_answers_then_it_is_back(

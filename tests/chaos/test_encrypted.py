@@ -35,8 +35,15 @@ class SecretSide(MatrixSide):
         await self._carol.send(conversation, text)
 
     async def heard(self, conversation: str) -> list[str]:
-        events = self._carol.seen_in[conversation]
-        return [event.body for event in events if event.sender == self._user_id and hasattr(event, "body")]
+        texts: dict[str, str] = {}
+        for event in self._carol.seen_in[conversation]:
+            if event.sender == self._user_id and hasattr(event, "body"):
+                relation = event.source["content"].get("m.relates_to", {})
+                if relation.get("rel_type") == "m.replace":
+                    texts[relation["event_id"]] = event.source["content"]["m.new_content"]["body"]
+                else:
+                    texts[event.event_id] = event.body
+        return list(texts.values())
 
 
 @pytest_asyncio.fixture

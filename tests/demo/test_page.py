@@ -120,6 +120,10 @@ def test_a_question_is_answered_with_a_button(visitor: Visitor) -> None:
     visitor.column("telegram").locator("[data-say='/demo approve']").click()
     visitor.column("telegram").locator(".answer", has_text="yes").click(timeout=PATIENCE_MS)
     visitor.hear("telegram", "Deleted notes.txt.")
+    visitor.column("web").locator("[data-say='/demo approve']").click()
+    visitor.column("web").locator(".keys button", has_text="Approve").click(timeout=PATIENCE_MS)
+    visitor.hear("web", "Deleted notes.txt.")
+    visitor.hear("web", "✅ Approve")
 
 
 def test_an_error_is_a_sentence(visitor: Visitor) -> None:

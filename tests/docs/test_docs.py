@@ -10,8 +10,10 @@ import pytest
 
 from surfacehost import hookspecs
 from surfacehost.commands.inbox import Inbox
+from surfacehost.commands_in_chat import SHOWN
 from surfacehost.errors import Kind
 from surfacehost.health import SurfaceHealth
+from surfacehost.media import Why
 from surfacehost.metrics import Figures
 from surfacehost.texts import LANGUAGES
 from surfacehost.ways import Step
@@ -53,8 +55,11 @@ def test_every_catalogue_has_every_sentence_with_the_same_blanks() -> None:
 
 def test_every_sentence_is_said_somewhere() -> None:
     code = "\n".join(path.read_text() for path in (ROOT / "host/surfacehost").rglob("*.py"))
-    for key in tomllib.loads((TEXTS / "en.toml").read_text()):
-        assert f'"{key}"' in code or key.removeprefix("error_") in {str(kind) for kind in Kind}
+    members = {"error": {*Kind}, "command": {*SHOWN}, "attachment": {*Why}}
+    families = {f"{family}_{member}" for family, found in members.items() for member in found}
+    keys = {*tomllib.loads((TEXTS / "en.toml").read_text())}
+    assert {key for key in keys - families if f'"{key}"' not in code} == set()
+    assert families <= keys
 
 
 def test_the_project_names_no_package_registry() -> None:

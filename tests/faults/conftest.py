@@ -60,14 +60,14 @@ Make = Callable[..., Awaitable[Stage]]
 
 @pytest_asyncio.fixture
 async def make(tmp_path: Path, homeserver: Homeserver) -> AsyncIterator[Make]:
-    """Make the stage; the host is not yet started. *module*: what runs it, *environ*: what that is told."""
+    """Make the stage; the host is not yet started. *first* is done in it before it begins."""
     async with AsyncExitStack() as stack:
 
-        async def prepare(*, module: str = "surfacehost", environ: dict[str, str] | None = None) -> Stage:
+        async def prepare(*, first: Callable[[], None] | None = None) -> Stage:
             proxy = await stack.enter_async_context(FaultProxy.before(homeserver.url))
             api = await stack.enter_async_context(BotApi.serve())
             stage = Stage(tmp_path, homeserver, proxy, api)
-            stage.host = HostProcess(tmp_path / "host", stage.settings(), environ, module=module)
+            stage.host = HostProcess(tmp_path / "host", stage.settings(), first=first)
             account = homeserver.register(unique("alice"), PASSWORD)
             stage.alice = await stack.enter_async_context(MatrixPerson(homeserver.url, account))
             stack.callback(stage.host.close)

@@ -1,14 +1,16 @@
 """The agent cut off, killed and started again: what came plus a sentence, never a silent half, never twice."""
 
+import asyncio
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.faults.agentprocess import AgentProcess
 from tests.faults.conftest import Make, Stage
 from tests.faults.talk import LOST, OVERLOADED, UNREACHABLE, in_part
+
+from surfacehost_devkit.agentprocess import AgentProcess
 
 HALF = "This is the first half of an answer,"
 WHOLE = f"{HALF} and this is the second half."
@@ -24,9 +26,9 @@ CUTS = {
 @pytest_asyncio.fixture
 async def agent(tmp_path: Path) -> AsyncIterator[AgentProcess]:
     process = AgentProcess(tmp_path)
-    await process.start()
+    await asyncio.to_thread(process.start)
     yield process
-    await process.end()
+    await asyncio.to_thread(process.end)
 
 
 @pytest_asyncio.fixture
@@ -54,10 +56,10 @@ async def test_an_agent_ended_within_runs_leaves_a_sentence_and_answers_again_wh
     await talk.say("!demo silent 60 text", in_part(HALF))
     await talk.say("behind it", "echo: behind it", UNREACHABLE)
     await apart.all_asked()
-    await agent.end(number)
+    await asyncio.to_thread(agent.end, number)
     await apart.seen(lambda status: status["ready"]["agent"] != "")
     await talk.check()
-    await agent.start()
+    await asyncio.to_thread(agent.start)
     await apart.ready()
     await talk.say("back?")
     await talk.check()
@@ -70,8 +72,8 @@ async def test_an_agent_restarted_again_and_again_under_load_answers_nothing_twi
     async with talk.going(in_part("echo: number 00")):
         for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
             await apart.answered()
-            await agent.end(number)
-            await agent.start()
+            await asyncio.to_thread(agent.end, number)
+            await asyncio.to_thread(agent.start)
             await apart.ready()
     await talk.say("!demo stream 5 0.1", "word1 word2 word3 word4 word5")
     await talk.check()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from tests.faults.conftest import Make
 
-from surfacehost_devkit import turnedclock
 from surfacehost_devkit.botapi import faults
 from surfacehost_devkit.matrixfaults import SENDS
+from surfacehost_devkit.turnedclock import TurnedClock
 
 HOUR, DAY = 3600, 86_400
 JUMPS = (HOUR, HOUR / 2, -HOUR / 2, DAY, 0)
@@ -16,8 +16,8 @@ JUMPS = (HOUR, HOUR / 2, -HOUR / 2, DAY, 0)
 
 
 async def test_no_jump_of_the_clock_delays_loses_or_doubles_anything(make: Make, tmp_path: Path) -> None:
-    file = tmp_path / "clock"
-    stage = await make(module="surfacehost_devkit.turnedclock", environ={turnedclock.FILE: str(file)})
+    clock = TurnedClock(tmp_path / "clock")
+    stage = await make(first=clock)
     talk = await stage.go()
     async with talk.going():
         for seconds in JUMPS:
@@ -25,15 +25,15 @@ async def test_no_jump_of_the_clock_delays_loses_or_doubles_anything(make: Make,
             stage.proxy.faults.plan(SENDS, faults.bad_gateway(acts=True), times=2)
             stage.api.faults.plan("sendMessage", faults.bad_gateway(acts=True), times=2)
             await stage.seen(lambda _: not stage.proxy.faults.is_planned and not stage.api.faults.is_planned)
-            await asyncio.to_thread(turnedclock.turn, file, seconds)
-            await talk.caught_up(10)
+            await asyncio.to_thread(clock.turn, seconds)
+            await talk.caught_up(30)
     await talk.check(20)
     await talk.check_agent()
 
 
 async def test_a_clock_set_while_the_host_is_down_delays_nothing(make: Make, tmp_path: Path) -> None:
-    file = tmp_path / "clock"
-    stage = await make(module="surfacehost_devkit.turnedclock", environ={turnedclock.FILE: str(file)})
+    clock = TurnedClock(tmp_path / "clock")
+    stage = await make(first=clock)
     talk = await stage.go()
     for seconds in (DAY, DAY - HOUR / 2):
         sent, called = len(stage.proxy.of(SENDS)), len(stage.api.calls.of("sendMessage"))
@@ -49,7 +49,7 @@ async def test_a_clock_set_while_the_host_is_down_delays_nothing(make: Make, tmp
         await asyncio.to_thread(stage.host.stop)
         stage.proxy.faults.clear()
         stage.api.faults.clear()
-        turnedclock.turn(file, seconds)
+        clock.turn(seconds)
         await talk.say("meanwhile")
         began = time.monotonic()
         await stage.start()

@@ -6,9 +6,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from tests.faults.agentprocess import AgentProcess
 from tests.faults.conftest import Make
 from tests.faults.talk import in_part
+
+from surfacehost_devkit.agentprocess import AgentProcess
 
 FROZEN_S = 90.0
 TOO_LONG = "The assistant took too long to answer. Please try again."
@@ -17,7 +18,7 @@ TOO_LONG = "The assistant took too long to answer. Please try again."
 @pytest.mark.timeout(300)
 async def test_frozen_for_ninety_seconds_it_goes_on_and_doubles_nothing(make: Make, tmp_path: Path) -> None:
     stage, agent = await make(), AgentProcess(tmp_path)
-    await agent.start()
+    await asyncio.to_thread(agent.start)
     try:
         stage.host.configure(stage.settings(agent=agent.settings))
         talk = await stage.go()
@@ -37,4 +38,4 @@ async def test_frozen_for_ninety_seconds_it_goes_on_and_doubles_nothing(make: Ma
         await talk.check(20)
     finally:
         stage.host.close()
-        await agent.end()
+        await asyncio.to_thread(agent.end)

@@ -6,14 +6,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
-from tests.faults.agentprocess import AgentProcess
 from tests.faults.conftest import Make, Stage
 from tests.faults.talk import in_part
 
-from surfacehost_devkit import turnedclock
+from surfacehost_devkit.agentprocess import AgentProcess
 from surfacehost_devkit.botapi import faults
 from surfacehost_devkit.matrixfaults import SENDS, limit_exceeded
+from surfacehost_devkit.turnedclock import TurnedClock
 
 CUT = in_part("echo: number 00")
 
@@ -26,15 +27,20 @@ def gone(status: dict[str, Any]) -> bool:
 @pytest_asyncio.fixture
 async def agent(tmp_path: Path) -> AsyncIterator[AgentProcess]:
     process = AgentProcess(tmp_path)
-    await process.start()
+    await asyncio.to_thread(process.start)
     yield process
-    await process.end()
+    await asyncio.to_thread(process.end)
+
+
+@pytest.fixture
+def clock(tmp_path: Path) -> TurnedClock:
+    return TurnedClock(tmp_path / "clock")
 
 
 @pytest_asyncio.fixture
-async def apart(make: Make, agent: AgentProcess, tmp_path: Path) -> Stage:
+async def apart(make: Make, agent: AgentProcess, clock: TurnedClock) -> Stage:
     """The stage with an agent of its own process and a clock that can be set."""
-    stage = await make(module="surfacehost_devkit.turnedclock", environ={turnedclock.FILE: str(tmp_path / "clock")})
+    stage = await make(first=clock)
     stage.host.configure(stage.settings(agent=agent.settings))
     return stage
 
@@ -43,16 +49,16 @@ async def test_agent_and_platforms_gone_at_once(apart: Stage, agent: AgentProces
     talk = await apart.go()
     async with talk.going(CUT):
         await apart.answered()
-        await asyncio.gather(apart.proxy.away(), apart.api.away(), agent.end(signal.SIGKILL))
+        await asyncio.gather(apart.proxy.away(), apart.api.away(), asyncio.to_thread(agent.end))
         await apart.seen(gone)
-        await agent.start()
+        await asyncio.to_thread(agent.start)
         await asyncio.gather(apart.proxy.back(), apart.api.back())
         await apart.ready(60)
         await apart.answered(within_s=60)
     await talk.check(90)
 
 
-async def test_answers_lost_while_a_storm_blows_and_the_clock_is_set_back(apart: Stage, tmp_path: Path) -> None:
+async def test_answers_lost_while_a_storm_blows_and_the_clock_is_set_back(apart: Stage, clock: TurnedClock) -> None:
     talk = await apart.go()
     async with talk.going():
         for seconds in (3600, -3600):
@@ -61,7 +67,7 @@ async def test_answers_lost_while_a_storm_blows_and_the_clock_is_set_back(apart:
                 apart.proxy.faults.plan(SENDS, limit_exceeded(pause), times=2)
                 apart.api.faults.plan("sendMessage", fault)
                 apart.api.faults.plan("*", faults.too_many(pause), times=3)
-            turnedclock.turn(tmp_path / "clock", seconds)
+            clock.turn(seconds)
             await apart.seen(lambda _: not apart.proxy.faults.is_planned and not apart.api.faults.is_planned, 60)
     await talk.check()
     await talk.check_agent()
@@ -69,13 +75,15 @@ async def test_answers_lost_while_a_storm_blows_and_the_clock_is_set_back(apart:
 
 async def test_told_to_stop_while_agent_and_platforms_are_gone(apart: Stage, agent: AgentProcess) -> None:
     talk = await apart.go()
-    await talk.say("!demo silent 60 text", in_part("This is the first half of an answer,"))
+    half = "This is the first half of an answer,"
+    # Told to stop before it could say so, the host asks again: then there is the whole of it.
+    await talk.say("!demo silent 20 text", in_part(half), f"{half} I was silent for 20 s.")
     await talk.say("behind it")
     await apart.all_asked()
-    await asyncio.gather(apart.proxy.away(), apart.api.away(), agent.end(signal.SIGKILL))
+    await asyncio.gather(apart.proxy.away(), apart.api.away(), asyncio.to_thread(agent.end))
     await apart.seen(gone)
     assert await asyncio.to_thread(apart.host.stop, 10) == 0
-    await agent.start()
+    await asyncio.to_thread(agent.start)
     await asyncio.gather(apart.proxy.back(), apart.api.back())
     await apart.start()
     await talk.check()

@@ -1,13 +1,14 @@
 """SIGTERM while everybody is at work: it ends within ten seconds, and the next start finishes what was open, once."""
 
 import asyncio
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.faults.agentprocess import AgentProcess
 from tests.faults.conftest import Make, Stage
 
+from surfacehost_devkit.agentprocess import AgentProcess
 from surfacehost_devkit.botapi import faults
 from surfacehost_devkit.matrixfaults import SENDS, SYNC
 
@@ -64,18 +65,18 @@ async def test_with_runs_going_on_it_ends_in_time_and_finishes_later(stage: Stag
 
 async def test_with_a_hanging_agent_it_ends_in_time_and_finishes_later(make: Make, tmp_path: Path) -> None:
     stage, agent = await make(), AgentProcess(tmp_path)
-    await agent.start()
+    await asyncio.to_thread(agent.start)
     try:
         stage.host.configure(stage.settings(agent=agent.settings))
         talk = await stage.go()
         await talk.say("!demo slow 1", "I waited 1 s.")
         await stage.all_asked()
-        agent.freeze()
+        agent.send_signal(signal.SIGSTOP)
         assert await asyncio.to_thread(stage.host.stop, 10) == 0
-        agent.thaw()
+        agent.send_signal(signal.SIGCONT)
         await stage.start()
         await talk.check()
         await talk.check_agent()
     finally:
         stage.host.close()
-        await agent.end()
+        await asyncio.to_thread(agent.end)

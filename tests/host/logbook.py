@@ -6,7 +6,8 @@ from typing import Any
 
 from surfacehost_devkit.hostprocess import HostProcess, wait_until
 
-OPEN = '[defaults]\ndm_policy = "open"\n'
+OPEN = '[defaults]\ndm_policy = "open"\nrate_per_minute = 0\nloop_limit = 0\nbusy = "queue"\n'
+"""Everybody may talk, as much as they like, and each message has an answer of its own."""
 
 
 class Book:

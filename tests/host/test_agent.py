@@ -9,7 +9,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import ag_ui.core as ag
 import pytest
 import trustme
 from websockets.asyncio.server import ServerConnection, serve
@@ -17,7 +16,6 @@ from websockets.http11 import Request, Response
 
 from platform_agent import AgentServer
 from surfacehost.agent import wire
-from surfacehost.agent.breaker import Breaker
 from surfacehost.agent.client import AgentSessionClient
 from surfacehost.agent.sockets import AgentAddress
 from surfacehost.errors import Kind, NotReady, PlatformError
@@ -46,7 +44,7 @@ async def client(url: str, **patience: Any) -> AsyncIterator[AgentSessionClient]
 
 
 def turn(text: str = "hi", run_id: str = "r1", **fields: Any) -> wire.Turn:
-    return wire.Turn(run_id=run_id, text=text, event_id="e1", sender="ann", **fields)
+    return wire.Turn(run_id=run_id, messages=[wire.Spoken(id="e1", sender="ann", text=text)], **fields)
 
 
 async def ask(session: AgentSessionClient, asked: wire.Turn, thread: str = THREAD) -> str:
@@ -66,19 +64,6 @@ async def failure(session: AgentSessionClient, asked: wire.Turn) -> PlatformErro
     with pytest.raises(PlatformError) as caught:
         await ask(session, asked)
     return caught.value
-
-
-def test_what_we_send_is_ag_ui() -> None:
-    for asked in (
-        turn(),
-        turn(context={"surface": "toy"}),
-        turn("", resume=[{"interruptId": "i", "status": "cancelled"}]),
-    ):
-        frame = json.loads(wire.run_frame(asked))
-        assert frame.pop("type") == "run"
-        frame.pop("text", None)
-        ag.RunAgentInput.model_validate({"threadId": THREAD, "state": None, "tools": [], "context": [],
-                                         "forwardedProps": None} | frame)  # fmt: skip
 
 
 async def test_the_reference_agent_streams_and_its_frames_are_ag_ui() -> None:
@@ -353,78 +338,3 @@ async def test_a_private_authority_is_trusted_besides_the_systems(tmp_path: Path
             error = await failure(session, turn())
             assert error.kind is Kind.UNREACHABLE
             assert "agent.tls_ca_file" in error.detail
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-async def fail(breaker: Breaker, kind: Kind) -> PlatformError:
-    with pytest.raises(PlatformError) as caught:
-        async with breaker.guard():
-            raise PlatformError(kind, "because")
-    return caught.value
-
-
-async def test_a_breaker_opens_lets_one_probe_and_closes() -> None:
-    clock = Clock()
-    breaker = Breaker(threshold=3, cooldown_s=10, clock=clock)
-    for _ in range(3):
-        await fail(breaker, Kind.UNREACHABLE)
-    assert "not tried" in str(await fail(breaker, Kind.INTERNAL))
-    clock.now = 11
-    async with breaker.guard():  # the probe; meanwhile nobody else is let through
-        assert "not tried" in str(await fail(breaker, Kind.INTERNAL))
-    async with breaker.guard():
-        pass
-    assert breaker.reason == ""
-
-
-async def is_refused(breaker: Breaker) -> bool:
-    return breaker.is_open
-
-
-async def test_a_failed_probe_doubles_the_pause_and_other_failures_do_not_trip() -> None:
-    clock = Clock()
-    breaker = Breaker(threshold=1, cooldown_s=10, clock=clock)
-    for _ in range(5):
-        await fail(breaker, Kind.QUOTA)
-    assert not await is_refused(breaker)
-    await fail(breaker, Kind.TIMEOUT)
-    clock.now = 11
-    await fail(breaker, Kind.TIMEOUT)
-    clock.now = 25
-    assert await is_refused(breaker)
-    clock.now = 32
-    assert not await is_refused(breaker)
-
-
-FRAMES = [
-    ('{"type":"TEXT_MESSAGE_CONTENT","messageId":"m","delta":"x","new":1}', wire.Text("x")),
-    ('{"type":"FROM_THE_FUTURE"}', None),
-    ('{"type":"RUN_FINISHED","runId":"r","outcome":{"type":"from the future"}}', wire.Finished()),
-    ('{"type":"CUSTOM","name":"status","value":{"text":"reading"}}', wire.Activity("reading")),
-    ('{"type":"CUSTOM","name":"file","value":{"source":{"type":"carrier pigeon"}}}', None),
-    ("[1]", wire.WholeText("[1]")),
-    (b"\xff", wire.WholeText("\ufffd")),
-]
-
-
-@pytest.mark.parametrize(("frame", "event"), FRAMES)
-def test_what_a_frame_means(frame: str | bytes, event: wire.AgentEvent | None) -> None:
-    assert wire.parse(frame, THREAD) == event
-
-
-def test_a_malformed_frame_is_named_and_its_content_is_not() -> None:
-    with pytest.raises(PlatformError) as caught:
-        wire.parse('{"type":"TEXT_MESSAGE_CONTENT","messageId":"m","delta":{"secret":"hunter2"}}', THREAD)
-    assert caught.value.kind is Kind.PROTOCOL
-    assert "TEXT_MESSAGE_CONTENT" in str(caught.value)
-    assert "hunter2" not in str(caught.value)
-
-
-def test_every_event_type_of_the_standard_is_known() -> None:
-    assert {kind.value for kind in ag.EventType} == wire._TYPES

@@ -2,15 +2,13 @@
 
 import sqlite3
 import stat
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from surfacehost.store import copies, inbox, outbox, parked
+from surfacehost.store import arrivals, copies, inbox, outbox, parked
 from surfacehost.store.outbox import Part
 from surfacehost.store.sqlite import SqliteDatabase
 from surfacehost_devkit.hostprocess import HostProcess
@@ -18,15 +16,13 @@ from surfacehost_devkit.restoring import back_up, restore
 from surfacehost_devkit.smalldisk import SmallDisk
 
 from .logbook import OPEN, Book
-from .test_store import ingest, said, take
+from .storing import ingest, said, take
 
 
 def refusal(host: HostProcess, target: Path) -> str:
     """Why there is no backup; nothing is left of one."""
     before = set(target.parent.iterdir())
-    command = [sys.executable, "-m", "surfacehost", "backup", str(target)]
-    command += ["--settings", str(host.folder / "settings.toml")]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    ended = host.command("backup", str(target))
     assert (ended.returncode, ended.stdout, "Traceback" in ended.stderr) == (1, "", False)
     assert set(target.parent.iterdir()) == before
     return ended.stderr
@@ -46,10 +42,12 @@ def test_a_copy_made_under_load_is_whole_and_for_its_owner_only(book: Book, tmp_
         (keys / "secret").write_text("s")
         (keys / "lock").touch()
         other = sqlite3.connect(keys / "own.db", check_same_thread=False)
-        other.executescript("create table t (x); insert into t values (1); begin immediate; insert into t values (2);")
-        threading.Timer(1, other.rollback).start()  # somebody who is writing is waited for
+        other.executescript("create table t (x); insert into t values (1); begin exclusive; insert into t values (2);")
+        writing = threading.Timer(1, other.rollback)
+        writing.start()
         ids = [book.say(f"number {number}", f"person {number % 7}") for number in range(200)]
         copy = back_up(book.host, tmp_path / "copy")
+        assert not writing.is_alive()  # who is writing is waited for
         assert book.hear(ids[-1], 60)
         other.close()
     names = {str(path.relative_to(copy)) for path in copy.rglob("*") if path.is_file()}
@@ -118,7 +116,7 @@ def test_what_was_answered_after_the_copy_is_not_answered_again(book: Book, tmp_
 
 async def test_in_a_copy_everything_open_is_suspect_and_what_is_told_of_before(tmp_path: Path) -> None:
     async with SqliteDatabase(tmp_path / "x.db") as original:
-        seat = await original.tx(inbox.elect, "toy")
+        seat = await original.tx(arrivals.elect, "toy")
         await ingest(original, seat, *(said(1, chat) for chat in ("answered", "open", "settled", "refused")))
         for entry in await take(original):
             if entry.event.chat != "open":
@@ -134,10 +132,10 @@ async def test_in_a_copy_everything_open_is_suspect_and_what_is_told_of_before(t
         assert restored is not None
         assert await database.tx(copies.recognise, now=2000) is None
         assert await database.tx(copies.last_restored) == restored
-        seat = await database.tx(inbox.elect, "toy")
+        seat = await database.tx(arrivals.elect, "toy")
         happened = {"early": 900.0, "late": 1000.0 + copies.MARGIN_S}
-        arrivals = [said(1, chat, at=at) for chat, at in happened.items()]
-        await ingest(database, seat, *arrivals)
+        messages = [said(1, chat, at=at) for chat, at in happened.items()]
+        await ingest(database, seat, *messages)
         (refused,) = await database.tx(parked.listed, "refused", None, 9)
         await database.tx(parked.retry, refused["number"], now=1000)
         repeated = {entry.event.chat: await all_repeated(database, entry) for entry in await take(database)}
@@ -162,8 +160,8 @@ async def test_without_a_time_what_comes_soon_after_is_suspect(tmp_path: Path) -
     copies.copy_marked(tmp_path / "x.db", tmp_path / "copy.db")
     async with SqliteDatabase(tmp_path / "copy.db") as database:
         await database.tx(copies.recognise, now=1000)
-        seat = await database.tx(inbox.elect, "toy")
-        await database.tx(inbox.ingest, seat, [said(1, "soon")], now=1200)
-        await database.tx(inbox.ingest, seat, [said(1, "later")], now=1000 + copies.MARGIN_S)
+        seat = await database.tx(arrivals.elect, "toy")
+        await database.tx(arrivals.ingest, seat, [said(1, "soon")], now=1200)
+        await database.tx(arrivals.ingest, seat, [said(1, "later")], now=1000 + copies.MARGIN_S)
         repeated = {entry.event.chat: await all_repeated(database, entry) for entry in await take(database)}
     assert repeated == {"soon": [True], "later": [False]}

@@ -1,8 +1,6 @@
 """What a disk does to the host: full, read-only, damaged, taken. The real process, a real disk without room."""
 
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,8 +29,7 @@ def on(disk: SmallDisk, tmp_path: Path) -> Book:
 
 def run(host: HostProcess) -> tuple[int, str]:
     """How a host ends that can't start: its exit status and what it says."""
-    command = [sys.executable, "-m", "surfacehost", "run", "--settings", str(host.folder / "settings.toml")]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    ended = host.command("run")
     assert "Traceback" not in ended.stderr
     return ended.returncode, ended.stderr
 

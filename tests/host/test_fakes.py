@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from surfacehost import Behaviour, Memory, Message, NotReady, Put
+from surfacehost import Behaviour, Edit, Event, Memory, Message, NotReady, Put, Redaction
+from surfacehost.flow import LoopGuard
 from surfacehost.health import SurfaceHealth
 from surfacehost.inlet import Inlet, StoredMemory
-from surfacehost.store import inbox
+from surfacehost.store import arrivals
 from surfacehost.store.sqlite import SqliteDatabase
 from surfacehost.ways import Ways
 from surfacehost_devkit.fakes import FakeMemory, FakePut
@@ -40,12 +41,43 @@ class FakeWay(Way):
         return list(self.fake.events)
 
 
+class NoRuns:
+    def may_restart(self, edit: Edit) -> bool:
+        raise NotImplementedError
+
+    async def change(self, change: Edit | Redaction) -> None:
+        raise NotImplementedError
+
+    def interrupted_by(self, event: Event, lane: str) -> str:  # noqa: ARG002
+        return ""
+
+    async def interrupt(self, surface: str, running: str) -> None:
+        raise NotImplementedError
+
+
+def inlet(
+    database: SqliteDatabase, seat: arrivals.Seat, behaviour: Behaviour, formerly: dict[str, str] | None = None
+) -> Inlet:
+    """The way in of a surface called toy, with nobody behind it."""
+    return Inlet(
+        database,
+        seat,
+        behaviour,
+        health=SurfaceHealth("toy"),
+        ways=Ways(),
+        guard=LoopGuard(0),
+        wake=lambda: None,
+        runs=NoRuns(),
+        stored=lambda _event, _lane: None,
+        formerly=formerly,
+    )
+
+
 class RealWay(Way):
-    def __init__(self, database: SqliteDatabase, seat: inbox.Seat) -> None:
+    def __init__(self, database: SqliteDatabase, seat: arrivals.Seat) -> None:
         self.database = database
         self.memory = StoredMemory(database, "toy")
-        behaviour = Behaviour(dm_policy="open")
-        self.put = Inlet(database, seat, behaviour, health=SurfaceHealth("toy"), ways=Ways(), wake=lambda: None)
+        self.put = inlet(database, seat, Behaviour(dm_policy="open"))
 
     def break_it(self) -> None:
         pages = self.database._connection.execute("pragma page_count").fetchone()[0]
@@ -62,7 +94,7 @@ async def way(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[W
         yield FakeWay()
         return
     async with SqliteDatabase(tmp_path / "x.db") as database:
-        yield RealWay(database, await database.tx(inbox.elect, "toy"))
+        yield RealWay(database, await database.tx(arrivals.elect, "toy"))
 
 
 def said(number: int, text: str = "hi") -> Message:

@@ -39,7 +39,8 @@ class Phone:
 async def phone(tmp_path: Path) -> AsyncIterator[Phone]:
     async with BotApi.serve() as api:
         table = f'[surfaces.telegram]\ntoken = "{api.world.bot().token}"\nbase_url = "{api.url}"\n'
-        host = HostProcess(tmp_path / "host", f'[defaults]\ndm_policy = "open"\n{table}')
+        defaults = '[defaults]\ndm_policy = "open"\nrate_per_minute = 0\nbusy = "queue"\n'
+        host = HostProcess(tmp_path / "host", f"{defaults}{table}")
         await asyncio.to_thread(host.start)
         try:
             await asyncio.to_thread(host.wait_ready)

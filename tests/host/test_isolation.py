@@ -101,8 +101,12 @@ SURFACES = {
 def test_a_surface_in_trouble_is_named_and_the_other_answers(tmp_path: Path, name: str) -> None:
     parts, reason = SURFACES[name]
     with beside(tmp_path, ENABLED, parts=parts) as book:
-        wait_until(lambda: reason in book.host.readiness()[1], 15, book.host.log_tail)
-        assert book.host.readiness()[0] == 503
+
+        def is_told() -> bool:
+            status, text = book.host.readiness()
+            return status == 503 and reason in text
+
+        wait_until(is_told, 15, book.host.log_tail)
         assert book.ask("hi") == "echo: hi"
         assert "logbook: ok" in book.host.readiness()[1]
         assert book.host.stop() == 0

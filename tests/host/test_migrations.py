@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from surfacehost.store import inbox, schema
+from surfacehost.store import arrivals, inbox, schema
 from surfacehost.store.sqlite import SqliteDatabase
 
 OLD = Path(__file__).parent / "databases"
@@ -34,7 +34,7 @@ async def test_an_older_database_goes_on_where_it_was(tmp_path: Path, version: i
     connection.executescript((OLD / f"version_{version}.sql").read_text())
     connection.close()
     async with SqliteDatabase(tmp_path / "old.db") as database:
-        seat = await database.tx(inbox.elect, "toy")
+        seat = await database.tx(arrivals.elect, "toy")
         assert seat.cursor == "7"
         (entry,) = await database.tx(inbox.take, "toy", 10, now=3)
         assert entry.event.id == "c1"

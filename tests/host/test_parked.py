@@ -15,24 +15,15 @@ import pytest_asyncio
 
 from surfacehost.conversation import _turn
 from surfacehost.events import Message, dump_event
-from surfacehost.store import inbox, outbox, parked
+from surfacehost.store import arrivals, inbox, outbox, parked
+from surfacehost.store.arrivals import Arrival, Seat
 from surfacehost.store.beside import SqliteBeside
-from surfacehost.store.inbox import Again, Arrival, Entry, Seat, Settled
+from surfacehost.store.inbox import Again, Entry, Settled
 from surfacehost.store.outbox import Part, reply_id
 from surfacehost.store.parked import NotForThat
+from surfacehost.store.schema import VERSION
 from surfacehost.store.sqlite import SqliteDatabase, _data_version, lock_of
 from surfacehost.store.transaction import Fenced, StoreRefused
-
-
-@pytest_asyncio.fixture
-async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
-    async with SqliteDatabase(tmp_path / "x.db") as opened:
-        yield opened
-
-
-@pytest_asyncio.fixture
-async def seat(database: SqliteDatabase) -> Seat:
-    return await database.tx(inbox.elect, "toy")
 
 
 @pytest_asyncio.fixture
@@ -47,8 +38,8 @@ async def arrive(database: SqliteDatabase, seat: Seat, *numbers: int, chat: str 
         Message(surface="toy", id=f"{chat}{number}", chat=chat, sender="ann", direct=True, text=f"text {number}")
         for number in numbers
     ]
-    arrivals = [Arrival(event=one, lane=str(one.key), body=dump_event(one)) for one in messages]
-    await database.tx(inbox.ingest, seat, arrivals, now=time.time())
+    came = [Arrival(event=one, lane=str(one.key), body=dump_event(one)) for one in messages]
+    await database.tx(arrivals.ingest, seat, came, now=time.time())
 
 
 async def take(database: SqliteDatabase, after_s: float = 1) -> Entry:
@@ -94,7 +85,7 @@ async def test_a_retry_is_a_new_run_whose_replies_and_sentence_are_said_anew(
     assert (again.event.id, again.state, again.ends) == ("c1", inbox.WAITING, inbox.DONE)
     assert (again.attempts, again.failed_at, again.retried) == (0, None, 1)
     assert isinstance(again.event, Message)
-    assert _turn(again, again.event).run_id != _turn(first, again.event).run_id
+    assert _turn(again, again.event, {}).run_id != _turn(first, again.event, {}).run_id
     await park(database, again)
     assert not await beside.tx(parked.retry, first.id, now=time.time())
     third = await take(database)
@@ -107,7 +98,7 @@ async def test_without_a_retry_the_ids_are_as_they_always_were(database: SqliteD
     entry = await take(database)
     assert (reply_id(entry, 0), reply_id(entry, 1, is_sentence=True)) == ("c1/0", "c1/error/1")
     assert isinstance(entry.event, Message)
-    assert _turn(entry, entry.event).run_id == "d05bd2af1ee3a7a3845234b660bf0a20"
+    assert _turn(entry, entry.event, {}).run_id == "d05bd2af1ee3a7a3845234b660bf0a20"
 
 
 @pytest.mark.parametrize("is_suspect", [False, True])
@@ -183,7 +174,7 @@ async def test_an_event_that_cannot_be_read_parks_again(
     database: SqliteDatabase, seat: Seat, beside: SqliteBeside
 ) -> None:
     message = Message(surface="toy", id="c1", chat="c", sender="ann", direct=True, text="x")
-    await database.tx(inbox.ingest, seat, [Arrival(event=message, lane=str(message.key), body="{}")], now=0)
+    await database.tx(arrivals.ingest, seat, [Arrival(event=message, lane=str(message.key), body="{}")], now=0)
     for _ in range(2):
         assert await database.tx(inbox.take, "toy", 10, now=time.time()) == []
         ((number,), listed) = (
@@ -338,7 +329,7 @@ async def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 async def test_a_database_of_another_version_is_refused_and_left_alone(tmp_path: Path, version: int, do: str) -> None:
     async with SqliteDatabase(tmp_path / "x.db") as database:
         database._connection.execute(f"update meta set value = '{version}' where key = 'version'")
-    with pytest.raises(StoreRefused, match=f"has version {version}, this surfacehost works with 2: {do}"):
+    with pytest.raises(StoreRefused, match=f"has version {version}, this surfacehost works with {VERSION}: {do}"):
         await SqliteBeside(tmp_path / "x.db").__aenter__()
     connection = sqlite3.connect(tmp_path / "x.db")
     assert connection.execute("select value from meta").fetchall() == [(str(version),)]

@@ -1,16 +1,13 @@
 """The host as people run it: the real process with a surface that came by entry point."""
 
 import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from surfacehost_devkit.agentprocess import AgentProcess
 from surfacehost_devkit.hostprocess import HostProcess, wait_until
 
 from .logbook import OPEN, Book
@@ -185,33 +182,23 @@ def test_killed_again_and_again_nothing_is_lost_or_answered_twice(tmp_path: Path
 
 
 def test_the_agent_is_away_then_back(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    book = Book(tmp_path, f'{OPEN}[agent]\nembedded = false\nurl = "ws://127.0.0.1:{port}"\n')
+    agent = AgentProcess(tmp_path)
+    book = Book(tmp_path, f"{OPEN}[agent]\n{agent.settings}\n")
     (book.folder / "said.jsonl").touch()
     with book.host:
         assert book.ask("anyone?") == "I can't reach the assistant right now. Please try again in a minute."
         code, text = book.host.readiness()
         assert (code, "agent: " in text, "logbook: ok" in text) == (503, True, True)
-        with _agent(port, tmp_path):
-            book.host.wait_ready(20)
-            assert book.ask("anyone?") == "echo: anyone?"
+        agent.start()
+        book.host.wait_ready(20)
+        assert book.ask("anyone?") == "echo: anyone?"
+        assert agent.end(signal.SIGTERM) == 0
         assert book.ask("still?").startswith("I can't reach the assistant")
         assert book.host.is_alive
 
 
-@contextmanager
-def _agent(port: int, folder: Path) -> Iterator[None]:
-    """``surfacehost agent`` as a process of its own."""
-    command = [sys.executable, "-m", "surfacehost", "agent", "--listen", f"127.0.0.1:{port}"]
-    with (folder / "agent.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        yield
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
-
-
 def test_a_stranger_is_told_once_and_reaches_nobody(tmp_path: Path) -> None:
-    book = Book(tmp_path, '[defaults]\nallow = ["ann"]\n')
+    book = Book(tmp_path, '[defaults]\ndm_policy = "allowlist"\nallow = ["ann"]\n')
     (book.folder / "said.jsonl").touch()
     with book.host:
         assert "Your id here is eve" in book.ask("let me in", "eve")

@@ -65,7 +65,7 @@ async def test_what_is_asked_of_many_needs_no_scan(tmp_path: Path) -> None:
         await database.tx(retention.forget, before=1)
         database._connection.set_trace_callback(None)
         statements = [text for text in asked if text.startswith("delete")]
-        assert len(statements) == 2
+        assert len(statements) == 3
         plans = [row[3] for text in statements for row in database._connection.execute(f"explain query plan {text}")]
     assert [step for step in plans if step.startswith("SCAN")] == []
     assert any("inbox_handled" in step for step in plans)

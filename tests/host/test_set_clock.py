@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from surfacehost_devkit import turnedclock
 from surfacehost_devkit.hostprocess import HostProcess, wait_until
+from surfacehost_devkit.turnedclock import TurnedClock
 
 from .test_isolation import ENABLED, install
 
@@ -17,11 +17,11 @@ PATIENCE = "[dispatch]\npark_after_attempts = 2\npark_after_s = 4\n"
 
 @pytest.mark.parametrize("seconds", [DAY, -DAY])
 def test_a_failing_message_is_parked_neither_early_nor_late(tmp_path: Path, seconds: float) -> None:
-    clock = tmp_path / "clock"
-    environ = install(tmp_path / "trouble", parts={"on_message": HOOK}) | {turnedclock.FILE: str(clock)}
-    with HostProcess(tmp_path / "host", ENABLED + PATIENCE, environ, module="surfacehost_devkit.turnedclock") as host:
+    clock = TurnedClock(tmp_path / "clock")
+    environ = install(tmp_path / "trouble", parts={"on_message": HOOK})
+    with HostProcess(tmp_path / "host", ENABLED + PATIENCE, environ, first=clock) as host:
         wait_until(lambda: "ValueError: boom" in host.log_text(), 20, host.log_tail)
-        turnedclock.turn(clock, seconds)
+        clock.turn(seconds)
         began = time.monotonic()
         host.wait_for(lambda status: status["inbox"].get("trouble", {}).get("parked") == 1, 20)
         assert time.monotonic() - began > 4

@@ -1,52 +1,20 @@
 """The durable store: nothing lost, nothing twice, in order."""
 
-import asyncio
-import sqlite3
-import threading
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-import pytest_asyncio
+from tests.host.storing import ingest, said, settle, take
 
 from surfacehost.events import Event, Message, dump_event
-from surfacehost.store import inbox, notes, outbox
-from surfacehost.store.inbox import Again, Arrival, Entry, Seat, Settled
+from surfacehost.store import arrivals, inbox, notes, outbox
+from surfacehost.store.arrivals import Arrival, Seat
+from surfacehost.store.inbox import Again, Entry, Settled
 from surfacehost.store.outbox import Part
+from surfacehost.store.prompts import Prompt
 from surfacehost.store.sqlite import SqliteDatabase
-from surfacehost.store.transaction import Fenced, StoreFailed, StoreRefused, Transaction
+from surfacehost.store.transaction import Fenced, Transaction
 
-
-@pytest_asyncio.fixture
-async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
-    async with SqliteDatabase(tmp_path / "x.db") as opened:
-        yield opened
-
-
-@pytest_asyncio.fixture
-async def seat(database: SqliteDatabase) -> Seat:
-    return await database.tx(inbox.elect, "toy")
-
-
-def said(number: int, chat: str = "c", *, text: str = "", fast: str = "", at: float = 0) -> Arrival:
-    text = text or f"text {number}"
-    message = Message(surface="toy", id=f"{chat}{number}", chat=chat, sender="ann", direct=True, text=text, at=at)
-    return Arrival(event=message, lane=str(message.key) + fast, body=dump_event(message))
-
-
-async def ingest(database: SqliteDatabase, seat: Seat, *arrivals: Any, **rest: Any) -> list[str]:
-    fresh = await database.tx(inbox.ingest, seat, list(arrivals), now=time.time(), **rest)
-    return [arrival.event.id for arrival in fresh]
-
-
-async def take(database: SqliteDatabase, room: int = 10, now: float | None = None) -> list[Entry]:
-    return await database.tx(inbox.take, "toy", room, now=time.time() if now is None else now)
-
-
-async def settle(database: SqliteDatabase, entry: Entry, outcome: Again | Settled) -> Entry | None:
-    return await database.tx(inbox.settle, entry, outcome, now=time.time())
+PROMPT = Prompt(question="?", person="ann", interrupts=("i",), options=(), expires_at=1e12)
 
 
 async def test_an_event_told_twice_is_stored_once(database: SqliteDatabase, seat: Seat) -> None:
@@ -58,12 +26,12 @@ async def test_the_cursor_moves_with_the_events_or_not_at_all(database: SqliteDa
     await ingest(database, seat, said(1), cursor="7", memory={"rooms": ["a"]})
 
     async def broken(tx: Transaction) -> None:
-        await inbox.ingest(tx, seat, [said(2)], now=0, cursor="8", memory={"rooms": ["a", "b"]})
+        await arrivals.ingest(tx, seat, [said(2)], now=0, cursor="8", memory={"rooms": ["a", "b"]})
         raise RuntimeError("the process is in trouble")
 
     with pytest.raises(RuntimeError):
         await database.tx(broken)
-    assert (await database.tx(inbox.elect, "toy")).cursor == "7"
+    assert (await database.tx(arrivals.elect, "toy")).cursor == "7"
     assert await database.tx(notes.read_one, "toy", "rooms") == ["a"]
     assert [entry.event.id for entry in await take(database)] == ["c1"]
 
@@ -154,7 +122,7 @@ async def test_a_successor_takes_over_and_the_predecessor_can_write_nothing(
     await ingest(database, seat, said(1), cursor="1")
     (entry,) = await take(database)
     database.node = "successor"
-    new_seat = await database.tx(inbox.elect, "toy")
+    new_seat = await database.tx(arrivals.elect, "toy")
     assert (new_seat.cursor, new_seat.fence) == ("1", seat.fence + 1)
     (again,) = await take(database)
     assert again.fence == entry.fence + 1
@@ -194,7 +162,7 @@ async def test_after_a_crash_only_what_was_being_sent_is_repeated_and_marked(
     assert first is not None
     await database.tx(outbox.send_next, entry, first.id)
     database.node = "successor"
-    await database.tx(inbox.elect, "toy")
+    await database.tx(arrivals.elect, "toy")
     (again,) = await take(database)
     assert again.state == inbox.ANSWERED
     second = await database.tx(outbox.send_next, again)
@@ -229,83 +197,11 @@ async def test_a_command_does_not_wait_for_the_message_before_it(database: Sqlit
 async def test_a_new_generation_holds_for_both_lanes(database: SqliteDatabase, seat: Seat) -> None:
     await ingest(database, seat, said(1))
     (entry,) = await take(database)
-    await database.tx(outbox.answer, entry, [], generation=2, interrupts=[{"id": "i", "question": "?"}])
+    await database.tx(outbox.answer, entry, [], generation=2, prompt=PROMPT)
     await settle(database, entry, Settled())
     await ingest(database, seat, said(2), said(3, fast=inbox.FAST))
     taken = await take(database)
-    assert [(one.generation, one.interrupts) for one in taken] == [(2, ({"id": "i", "question": "?"},))] * 2
-
-
-async def test_many_transactions_share_a_commit(database: SqliteDatabase, seat: Seat) -> None:
-    commits = 0
-
-    def count(statement: str) -> None:
-        nonlocal commits
-        commits += statement.lower() == "commit"
-
-    database._connection.set_trace_callback(count)
-    gate = threading.Event()
-
-    async def hold_the_writer(_: Transaction) -> None:
-        gate.wait()  # in the writer's thread: what arrives meanwhile has to wait for the next commit
-
-    holding = asyncio.create_task(database.tx(hold_the_writer))
-    waiting = [asyncio.create_task(ingest(database, seat, said(number))) for number in range(50)]
-    await asyncio.sleep(0)
-    gate.set()
-    await asyncio.gather(holding, *waiting)
-    database._connection.set_trace_callback(None)
-    assert commits <= 3
-
-
-async def test_one_bad_transaction_spoils_no_other_of_its_commit(database: SqliteDatabase, seat: Seat) -> None:
-    async def bad(_: Transaction) -> None:
-        raise ValueError("bad")
-
-    results = await asyncio.gather(
-        ingest(database, seat, said(1)), database.tx(bad), ingest(database, seat, said(2)), return_exceptions=True
-    )
-    assert results[0] == ["c1"]
-    assert isinstance(results[1], ValueError)
-    assert results[2] == ["c2"]
-
-
-async def test_a_full_disk_is_said_and_nothing_is_half_stored(database: SqliteDatabase, seat: Seat) -> None:
-    pages = database._connection.execute("pragma page_count").fetchone()[0]
-    database._connection.execute(f"pragma max_page_count = {pages}")
-    big = said(1, text="x" * 100_000)
-    with pytest.raises(StoreFailed, match="full"):
-        await ingest(database, seat, big, cursor="9")
-    database._connection.execute("pragma max_page_count = 1000000")
-    assert await ingest(database, seat, big, cursor="9") == ["c1"]
-
-
-async def test_a_second_host_is_refused(database: SqliteDatabase, tmp_path: Path) -> None:
-    assert database.node
-    with pytest.raises(StoreRefused, match="another surfacehost"):
-        await SqliteDatabase(tmp_path / "x.db").__aenter__()
-
-
-async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
-    async with SqliteDatabase(tmp_path / "x.db"):
-        pass
-    connection = sqlite3.connect(tmp_path / "x.db")
-    connection.execute("update meta set value = '999' where key = 'version'")
-    connection.commit()
-    connection.close()
-    with pytest.raises(StoreRefused, match="version 999"):
-        await SqliteDatabase(tmp_path / "x.db").__aenter__()
-
-
-async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "x.db").write_bytes(b"this is a letter, not a database" * 100)
-    with pytest.raises(StoreRefused, match="can't be read"):
-        await SqliteDatabase(tmp_path / "x.db").__aenter__()
-
-
-async def test_the_database_is_for_its_owner_only(database: SqliteDatabase, tmp_path: Path) -> None:
-    assert database.node
-    assert (tmp_path / "x.db").stat().st_mode & 0o077 == 0
+    assert [(one.generation, one.prompt and one.prompt.interrupts) for one in taken] == [(2, ("i",))] * 2
 
 
 async def test_notes_are_kept_and_deleted(database: SqliteDatabase) -> None:
@@ -329,7 +225,7 @@ async def test_a_doubtful_reply_stays_doubtful(database: SqliteDatabase, seat: S
     await database.tx(outbox.answer, entry, [Part(id="c1/0", kind="answer", body="x")])
     await database.tx(outbox.send_next, entry)
     database.node = "successor"
-    await database.tx(inbox.elect, "toy")
+    await database.tx(arrivals.elect, "toy")
     for _ in range(2):  # failing before the reply is handed out, then after: neither says that it has not arrived
         (again,) = await take(database, now=time.time() + 1)
         await settle(database, again, Again(delay_s=0, error="away", counts=False, sure=True))
@@ -364,38 +260,3 @@ async def test_half_characters_do_not_keep_a_message_out(database: SqliteDatabas
 def test_what_is_no_kind_of_event_is_refused() -> None:
     with pytest.raises(TypeError, match="no kind of event"):
         dump_event(Event(surface="toy", id="1", chat="c", sender="ann", direct=True))
-
-
-async def test_what_is_asked_often_needs_no_scan(database: SqliteDatabase, seat: Seat) -> None:
-    await ingest(database, seat, said(1))
-    (entry,) = await take(database)
-    asked: list[str] = []
-    database._connection.set_trace_callback(asked.append)
-    await database.tx(outbox.answer, entry, [Part(id="c1/0", kind="answer", body="x")])
-    reply = await database.tx(outbox.send_next, entry)
-    assert reply is not None
-    await database.tx(outbox.send_next, entry, reply.id)
-    await database.tx(notes.read, "toy", "a/")
-    await database.tx(inbox.counts)
-    await settle(database, entry, Settled())
-    await take(database)
-    await database.tx(inbox.next_ready, "toy", now=0)
-    await database.tx(inbox.elect, "toy")
-    database._connection.set_trace_callback(None)
-    statements = [text for text in asked if text.split()[0] in ("select", "update", "insert", "with")]
-    assert len(statements) >= 12
-    for text in statements:
-        plan = [row[3] for row in database._connection.execute(f"explain query plan {text}")]
-        assert [step for step in plan if reads_everything(step)] == [], text
-
-
-def reads_everything(step: str) -> bool:
-    """Whether a *step* of a plan goes through all that was ever handled; what is open or old has indexes of its own.
-
-    A start goes through the conversations, which are few compared to what was said in them.
-    """
-    is_scan = step.startswith("SCAN") or step.endswith("(surface=?)")
-    return is_scan and not any(part in step for part in ("CONSTANT", "SCAN open", "SCAN thread", *PARTIAL))
-
-
-PARTIAL = ("thread_ready", "inbox_open", "inbox_parked", "inbox_handled")

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from surfacehost_devkit.botapi.entities import format_text
 from surfacehost_render import close_open_fences, matrix, matrix_parts, plain, telegram
+from surfacehost_render.telegram.formula import by_hand
 
 Faults = Callable[..., list[str]]
 Judge = Callable[[str], tuple[list[str], str]]
@@ -20,6 +22,7 @@ MARKS = (  # noqa: SIM905  a list would be a hundred lines
     "|[|]|](|)|![|][|]:|](https://a.io/)|](x.md)|](#top)|](javascript:x)|](tg://a)|](http://[)"
     "|](data:image/png;base64,AA)|<|>|<https://b.io>|<a@b.io>|<b>|</b>|<!--|-->|&lt;|&#13;|&#x202e;|&nbsp;"
     "|# |### |===|---|- |* |+ |1. |7) |- [ ] |- [x] |> |>> |  - |    |!|:|...|. |😀|👨‍👩‍👧|é|漢字"
+    "|\\(|\\)|\\[|\\]|=|<br>|https://c.io/_|://"
     "|\u0301|\u200d|\u200b|\ud800|\x00|\x1b[0m|\u2028|\u202e|\ufeff"
 ).split("|")
 BARS = ["|", "||", " | ", "\n|---|---|\n", "| a | b |\n|---|:-:|\n", "|\n|"]
@@ -44,6 +47,15 @@ def test_telegram_takes_every_message(telegram_faults: Faults, markdown: str) ->
     assert [fault for message in telegram(markdown) for fault in telegram_faults(message)] == []
 
 
+@given(texts)
+def test_the_bot_api_keeps_every_message_as_it_is(markdown: str) -> None:
+    """As the server reads it, by the port of its rules: nothing refused or cleaned away but blanks at the ends."""
+    for message in telegram(markdown):
+        marks = [entity.to_json() for entity in message.entities]
+        kept = format_text(message.text, "", marks, commands=False, knows_user=lambda _: False)
+        assert kept.text.strip() == message.text.strip()
+
+
 @given(texts, st.integers(16, 60), st.integers(1, 8))
 def test_telegram_takes_every_message_of_a_narrow_limit(
     telegram_faults: Faults, markdown: str, limit: int, most: int
@@ -59,6 +71,12 @@ def test_telegram_loses_no_word(markdown: str, limit: int) -> None:
     everything = "".join(message.text for message in messages)
     addresses = "".join(entity.url or "" for message in messages for entity in message.entities)
     assert set(words(markdown)) <= set(words(everything) + words(addresses) + fence_languages(markdown))
+
+
+@given(st.text(alphabet="\\{}^_ a1&[~", max_size=60) | st.text(max_size=60), st.integers(0, 5000))
+def test_a_formula_never_breaks_it(formula: str, depth: int) -> None:
+    for deep in (formula, "{" * depth + formula + "}" * depth, "\\sqrt" * depth + formula):
+        assert "\n" not in (by_hand(deep) or "")
 
 
 @given(answers())

@@ -92,7 +92,7 @@ def test_the_layer_that_said_it_is_named(problems: Complain) -> None:
 def test_a_wrong_default_is_reported_once_and_where_it_was_said(problems: Complain) -> None:
     text = '[defaults]\ndm_policy = "everyone"\n[surfaces.toy]\ntoken = "t0ken!"\n[surfaces.other]\ntoken = "o7her!"\n'
     (problem,) = problems(text)
-    assert problem == "settings.toml:2: defaults.dm_policy: should be 'allowlist', 'open' or 'disabled'"
+    assert problem == "settings.toml:2: defaults.dm_policy: should be 'pairing', 'allowlist', 'open' or 'disabled'"
 
 
 def test_a_default_that_one_surface_does_not_take_is_shown_at_its_own_line(problems: Complain, shelf: Shelf) -> None:

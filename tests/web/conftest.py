@@ -12,7 +12,16 @@ from tests.web.pageclient import PageClient
 from surfacehost_devkit.hostprocess import HostProcess
 
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"
-SETTINGS = '[surfaces.web]\n[surfaces.lobby]\nplugin = "web"\npath = "/lobby"\ntitle = "Lobby"\n'
+SETTINGS = """
+[defaults]
+rate_per_minute = 0
+loop_limit = 0
+[surfaces.web]
+[surfaces.lobby]
+plugin = "web"
+path = "/lobby"
+title = "Lobby"
+"""
 CHROMIUM = Path("/usr/bin/chromium")
 OPTIONS = [
     "--no-sandbox",

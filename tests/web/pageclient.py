@@ -3,6 +3,7 @@
 import asyncio
 import json
 import uuid
+from collections.abc import Callable
 from typing import Any, Self
 
 import httpx
@@ -15,16 +16,17 @@ Frame = dict[str, Any]
 class PageClient:
     """One open page of a visitor."""
 
-    def __init__(self, address: str, cookie: str | None = None) -> None:
+    def __init__(self, address: str, cookie: str | None = None, *, path: str = "/chat") -> None:
         self._address = address
+        self._path = path
         self.cookie = cookie or ""
         self.frames: list[Frame] = []
         self._news = asyncio.Condition()
 
     async def __aenter__(self) -> Self:
         if not self.cookie:
-            self.cookie = await fetch_cookie(self._address)
-        self.socket = await open_socket(self._address, self.cookie)
+            self.cookie = await fetch_cookie(self._address, self._path)
+        self.socket = await open_socket(self._address, self.cookie, path=self._path)
         self._reading = asyncio.create_task(self._read())
         return self
 
@@ -39,10 +41,10 @@ class PageClient:
     async def tell(self, type_: str, **values: object) -> None:
         await self.socket.send(json.dumps({"type": type_, **values}))
 
-    async def say(self, text: str, chat: str, id_: str | None = None) -> str:
+    async def say(self, text: str, chat: str, id_: str | None = None, *, locale: str = "en") -> str:
         """Say something and wait until it is stored; the message's id."""
         id_ = id_ or str(uuid.uuid4())
-        await self.tell("say", id=id_, chat=chat, text=text, locale="en")
+        await self.tell("say", id=id_, chat=chat, text=text, locale=locale)
         await self.wait("said", id=id_)
         return id_
 
@@ -71,6 +73,11 @@ class PageClient:
                         return frame
                 await self._news.wait()
 
+    async def until(self, condition: Callable[[], object], timeout_s: float = 30) -> None:
+        """Wait until *condition*, of what has come, holds."""
+        async with asyncio.timeout(timeout_s), self._news:
+            await self._news.wait_for(condition)
+
     def all(self, type_: str) -> list[Frame]:
         return [frame for frame in self.frames if frame["type"] == type_]
 
@@ -93,18 +100,20 @@ class PageClient:
             pass  # whoever closes it so looks at the code
 
 
-async def fetch_cookie(address: str) -> str:
+async def fetch_cookie(address: str, path: str = "/chat") -> str:
     """What a browser's first visit gets."""
     async with httpx.AsyncClient() as http:
-        response = await http.get(f"{address}/chat/")
+        response = await http.get(f"{address}{path}/")
     return response.headers["set-cookie"].partition(";")[0]
 
 
-async def open_socket(address: str, cookie: str, *, origin: str | None = "", **headers: str) -> ClientConnection:
+async def open_socket(
+    address: str, cookie: str, *, origin: str | None = "", path: str = "/chat", **headers: str
+) -> ClientConnection:
     """The socket of a page that came from *origin*: the host's own if not said."""
     sent = {"Cookie": cookie} if cookie else {}
     return await connect(
-        address.replace("http", "ws") + "/chat/socket",
+        address.replace("http", "ws") + f"{path}/socket",
         origin=websockets.Origin(address if origin == "" else origin) if origin is not None else None,
         additional_headers=sent | {name.replace("_", "-"): value for name, value in headers.items()},
         max_size=None,

@@ -1,10 +1,13 @@
 """The page as people have it: in a browser. Pictures of it go to artefacts/ for a person to look at."""
 
+import asyncio
+import base64
 import re
 
 import playwright.async_api as playwright
 import pytest
 from playwright.async_api import expect
+from tests.conversation.listener import Listener
 from tests.web.conftest import ARTEFACTS, Visit
 
 from surfacehost_devkit.hostprocess import HostProcess
@@ -13,6 +16,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser for all
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+"""A PNG of one pixel."""
 
 LOST = ["ERR_CONNECTION_REFUSED", "WebSocket connection"]
 """What the browser itself says while the host is away."""
@@ -187,9 +193,34 @@ async def test_a_question_is_answered_with_a_button(host: HostProcess, visit: Vi
     await say(tab, "/demo approve")
     await expect(tab.locator(".prompt")).to_be_visible()
     await picture(tab, "prompt")
-    await tab.get_by_role("button", name="Yes").click()
+    await tab.get_by_role("button", name="Approve", exact=True).click()
     await expect(tab.locator("#lines .agent").nth(1)).to_have_text(re.compile("Deleted notes.txt"))
     await expect(tab.locator(".choices")).to_have_count(0)
+    await expect(tab.locator("#lines .agent").nth(0)).to_contain_text("✅ Approve")  # what it came to, in its place
+    await tab.reload()
+    await expect(tab.locator("#lines .decided")).to_contain_text("✅ Approve")
+
+
+async def test_every_choice_of_a_question_has_a_button_also_after_a_restart(
+    own_host: HostProcess, visit: Visit
+) -> None:
+    async with Listener.serve() as agent:
+        settings = (own_host.folder / "settings.toml").read_text()
+        own_host.kill()
+        own_host.configure(f'{settings}[agent]\nembedded = false\nurl = "{agent.url}"\n')
+        await asyncio.to_thread(own_host.start)
+        tab = await visit(own_host.address, may_say=LOST)
+        await say(tab, "choose for me")
+        buttons = tab.locator(".prompt .choices button")
+        await expect(buttons).to_have_text(["small", "large", "very large indeed"])
+        await picture(tab, "choices")
+        own_host.kill()
+        await asyncio.to_thread(own_host.start)
+        await tab.reload()
+        await buttons.nth(2).click()
+        await expect(tab.locator("#lines .decided")).to_contain_text("3️⃣ very large indeed")
+        await expect(tab.locator("#lines .agent").nth(2)).to_contain_text('heard: {"size": "very large indeed"}')
+        await expect(buttons).to_have_count(0)
 
 
 async def test_what_is_begun_stays_begun(host: HostProcess, visit: Visit) -> None:
@@ -263,3 +294,36 @@ async def test_the_page_runs_nothing_that_is_inline(host: HostProcess, visit: Vi
         " document.body.append(node); return window.ran === true; }"
     )
     assert ran is False
+
+
+async def test_files_go_both_ways(host: HostProcess, visit: Visit) -> None:
+    tab = await visit(host.address)
+    png = base64.b64decode(PIXEL)
+    files: list[playwright.FilePayload] = [
+        {"name": "dot.png", "mimeType": "image/png", "buffer": png},
+        {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"notes"},
+    ]
+    await tab.locator("#picker").set_input_files(files)
+    await expect(tab.locator("#files li:not(.under-way)")).to_have_count(2)
+    await picture(tab, "files-chosen")
+    await tab.get_by_role("button", name="Remove this file").nth(1).click()
+    await say(tab, "what is this?")
+    await expect(tab.locator("#files")).to_be_hidden()
+    answer = tab.locator("#lines .agent .formatted")
+    await expect(answer).to_contain_text(f"attachment: image dot.png (image/png, {len(png)} bytes)")
+    shown = tab.locator("#lines .person img")
+    await expect(shown).to_have_js_property("naturalWidth", 1)
+
+    await say(tab, "/demo file image")
+    square = tab.locator("#lines .agent img")
+    await expect(square).to_have_js_property("naturalWidth", 64)
+    await say(tab, "/demo file text 13")
+    link = tab.locator("#lines .agent a.file", has_text="hello.txt")
+    async with tab.expect_download() as download:
+        await link.click()
+    saved = await (await download.value).path()
+    assert saved.read_bytes() == b"Hello, file!\n"
+    await picture(tab, "files")
+    await tab.reload()
+    await expect(square).to_have_js_property("naturalWidth", 64)
+    await expect(shown).to_have_js_property("naturalWidth", 1)

@@ -217,3 +217,12 @@ async def test_a_long_conversation_is_shown_in_pages(host: HostProcess, page: Op
     assert alice.all("history")[0]["more"] is False
     texts = [line["text"] for line in [*earlier, *last]]
     assert texts == [text for number in range(30) for text in (str(number), f"echo: {number}")]
+
+
+async def test_a_question_that_nobody_answers_in_time_comes_to_its_end_on_the_page(
+    host: HostProcess, page: OpenPage
+) -> None:
+    alice, chat = await page(host), new_chat()
+    assert (await alice.ask("/demo approve notes.txt 1", chat)).startswith("Delete notes.txt?")
+    assert (await alice.wait("final", to=""))["text"] == "Cancelled: notes.txt is kept."
+    assert [line["who"] for line in await alice.history(chat)] == ["person", "agent", "agent"]

@@ -9,8 +9,11 @@ MAX_FRAME_CHARS = 200_000
 """Longest frame the page may send; the longest message fits with every character escaped."""
 MAX_TEXT_CHARS = 32_000
 """Longest message of a person."""
+MAX_FILES = 10
+"""How many files come with one message."""
 
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_CHOICE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}")
 
 
@@ -26,6 +29,10 @@ class Say:
     chat: str
     text: str
     locale: str
+    files: tuple[str, ...] = ()
+    """Ids of files that were uploaded before."""
+    choice: str = ""
+    """The choice of a prompt that was taken; *text* is then only what the page shows of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +76,7 @@ def read_frame(text: str) -> Frame:
         raise BadFrame("not an object")
     match frame.get("type"):
         case "say":
-            return Say(id=_id(frame, "id"), chat=_id(frame, "chat"), text=_text(frame), locale=_locale(frame))
+            return _say(frame)
         case "stop":
             return Stop(id=_id(frame, "id"), chat=_id(frame, "chat"))
         case "open":
@@ -89,10 +96,29 @@ def _id(frame: dict[str, Any], name: str) -> str:
     return value
 
 
+def _say(frame: dict[str, Any]) -> Say:
+    files, text = _files(frame), _text(frame)
+    if not (text.strip() or files):
+        raise BadFrame("neither text nor files")
+    choice = frame.get("choice", "")
+    if choice and not (isinstance(choice, str) and _CHOICE.fullmatch(choice)):
+        raise BadFrame("choice is none")
+    return Say(
+        id=_id(frame, "id"), chat=_id(frame, "chat"), text=text, locale=_locale(frame), files=files, choice=choice
+    )
+
+
+def _files(frame: dict[str, Any]) -> tuple[str, ...]:
+    files = frame.get("files", [])
+    if not (isinstance(files, list) and len(files) <= MAX_FILES and all(isinstance(one, str) for one in files)):
+        raise BadFrame(f"files are not up to {MAX_FILES} ids")
+    return tuple(files)
+
+
 def _text(frame: dict[str, Any]) -> str:
     text = frame.get("text")
-    if not (isinstance(text, str) and text.strip() and len(text) <= MAX_TEXT_CHARS):
-        raise BadFrame(f"text is not 1 to {MAX_TEXT_CHARS} characters")
+    if not (isinstance(text, str) and len(text) <= MAX_TEXT_CHARS):
+        raise BadFrame(f"text is not up to {MAX_TEXT_CHARS} characters")
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # JSON can spell half a character
 
 

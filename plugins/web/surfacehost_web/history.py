@@ -6,9 +6,9 @@ Numbers only grow, so the oldest lines can be dropped without looking.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from surfacehost import Memory
@@ -34,11 +34,15 @@ class Line:
     """``person`` or ``agent``."""
     text: str
     kind: str = ""
-    """Of a reply: answer, notice or prompt."""
+    """Of a reply: answer, notice or prompt, and decided once that is."""
     to: str = ""
     """The id of the message that a reply answers."""
     at: float = field(default_factory=time.time)
     """Seconds since the epoch."""
+    files: Sequence[Mapping[str, Any]] = ()
+    """What came with it: id, name, type and size of each."""
+    choices: Sequence[Mapping[str, str]] = ()
+    """What can be said to a prompt by a button: id and label of each."""
 
 
 Numbered = tuple[int, Line]
@@ -72,6 +76,12 @@ class History:
         listed = [{"id": key.removeprefix(prefix), **value} for key, value in found.items()]
         return sorted(listed, key=lambda chat: -chat["at"])
 
+    async def person_in(self, chat: str) -> str:
+        """Whose conversation *chat* is; empty where nobody or more than one has it, for then it can't be told."""
+        listed = [key.split("/")[1:] for key in await self._memory.items("chats/")]
+        people = [person for person, its_chat in listed if its_chat == chat]
+        return people[0] if len(people) == 1 else ""
+
     async def say(self, person: str, chat: str, line: Line, store: Store) -> tuple[int, str]:
         """Let *store* write down a person's *line*, with the message itself; its number and the chat's title.
 
@@ -91,6 +101,17 @@ class History:
             number = _number_of(index, line.id)
             return await self._write(person, chat, index, line, self._memory.set) if number is None else number
 
+    async def decide(self, person: str, chat: str, id_: str, text: str) -> Numbered | None:
+        """Let the prompt with the id *id_* say what it came to; None where it is not kept any more."""
+        async with self._index(person, chat) as index:
+            number = _number_of(index, id_)
+            if index.listed is None or number is None:
+                return None
+            key = _key(person, chat, number)
+            line = replace(Line(**await self._memory.get(key)), text=text, kind="decided", choices=())
+            await self._memory.set({key: asdict(line)})
+            return number, line
+
     @asynccontextmanager
     async def reading(
         self, person: str, chat: str, before: int | None = None
@@ -106,12 +127,14 @@ class History:
             lines = _not_too_long([(number, Line(**value)) for number, value in zip(chosen, values, strict=True)])
             yield lines, len(lines) < len(numbers)
 
-    async def forget(self, person: str, chat: str) -> None:
-        """Erase the conversation."""
+    async def forget(self, person: str, chat: str) -> list[str]:
+        """Erase the conversation; the ids of the files that were in it."""
         async with self._index(person, chat) as index:
+            lines = await self._memory.items(f"chat/{person}/{chat}/")
             keys = [_key(person, chat, number) for number in index.ids]
             index.is_sure = False
             await self._memory.set(dict.fromkeys([*keys, f"chats/{person}/{chat}"]))
+        return [file["id"] for line in lines.values() for file in line.get("files", ())]
 
     async def _write(self, person: str, chat: str, index: _Index, line: Line, store: Store) -> int:
         number = max(index.ids, default=-1) + 1
@@ -170,7 +193,11 @@ def _listed(before: Mapping[str, Any] | None, line: Line) -> dict[str, Any]:
     """The entry of the list after *line*: a conversation is called what was first said in it that is no command."""
     title = str((before or {}).get("title", ""))
     is_named = title and not title.startswith("/")
-    return {"title": title if is_named or line.who != "person" else _title(line.text), "at": line.at}
+    return {"title": title if is_named or line.who != "person" else _title(line.text or _names(line)), "at": line.at}
+
+
+def _names(line: Line) -> str:
+    return ", ".join(file["name"] for file in line.files)
 
 
 def _title(text: str) -> str:

@@ -13,8 +13,10 @@ RENDER_IN_THREAD_CHARS = 10_000
 
 def shown(number: int, line: Line) -> dict[str, Any]:
     """*line* without HTML: a person's."""
-    common = {"n": number, "id": line.id, "who": line.who, "text": line.text, "at": line.at}
-    return common if line.who == "person" else common | {"kind": line.kind, "to": line.to, "html": web_html(line.text)}
+    common = {"n": number, "id": line.id, "who": line.who, "text": line.text, "at": line.at, "files": [*line.files]}
+    return common if line.who == "person" else common | {
+        "kind": line.kind, "to": line.to, "html": web_html(line.text), "choices": [*line.choices],
+    }  # fmt: skip
 
 
 async def shown_page(lines: Sequence[Numbered]) -> list[dict[str, Any]]:

@@ -16,7 +16,9 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from surfacehost import NotReady
+from surfacehost_web.counter import counter
 from surfacehost_web.desk import Desk
+from surfacehost_web.drawer import Drawers
 from surfacehost_web.frames import MAX_FRAME_CHARS, BadFrame, Frame, read_frame
 from surfacehost_web.settings import WebSettings
 from surfacehost_web.tabs import Tab, Tabs, TooSlow
@@ -50,7 +52,7 @@ class _Asset:
     etag: str
 
 
-def site(door: Door, tabs: Tabs, desk: Desk, settings: WebSettings) -> ASGIApp:
+def site(door: Door, tabs: Tabs, desk: Desk, drawers: Drawers, settings: WebSettings) -> ASGIApp:
     """The application of one page."""
     assets = _read_assets()
     headers = {
@@ -77,7 +79,12 @@ def site(door: Door, tabs: Tabs, desk: Desk, settings: WebSettings) -> ASGIApp:
         await _Session(websocket, door, tabs, desk).run()
 
     return Starlette(
-        routes=[WebSocketRoute("/socket", socket), Route("/", asset), Route("/{name}", asset)],
+        routes=[
+            WebSocketRoute("/socket", socket),
+            *counter(door, drawers),
+            Route("/", asset),
+            Route("/{name}", asset),
+        ],
     )
 
 
@@ -146,11 +153,9 @@ class _Session:
             if text is None or len(text) > MAX_FRAME_CHARS:
                 raise FrameTooLarge
             try:
-                frame = read_frame(text)
+                await self._do(tab, read_frame(text))
             except BadFrame as error:
                 tab.tell("error", code="bad_frame", detail=str(error), id=_id_in(text))
-            else:
-                await self._do(tab, frame)
 
     async def _do(self, tab: Tab, frame: Frame | None) -> None:
         """Do what *frame* asks, or greet a page that has just come."""

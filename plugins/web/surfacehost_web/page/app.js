@@ -21,13 +21,13 @@ class Page {
   constructor() {
     translate();
     document.title = word("assistant");
-    this.view = new View((text) => this.say(text));
+    this.view = new View((text, choice) => this.say(text, [], choice));
     this.chats = new Chats({
       chosen: (id) => this.show(id),
       fresh: () => this.show(unsent.newId()),
       forget: (id) => this.forget(id),
     });
-    this.composer = new Composer({ say: (text) => this.say(text), stop: () => this.stop() });
+    this.composer = new Composer({ say: (text, files) => this.say(text, files), stop: () => this.stop() });
     byId("empty-hint").textContent = word(matchMedia("(pointer: coarse)").matches ? "emptyHintTouch" : "emptyHintKeys");
     byId("earlier").addEventListener("click", () => this.#ask({ before: this.view.first }));
     for (const button of document.querySelectorAll("[data-say]")) {
@@ -47,9 +47,9 @@ class Page {
     if (id !== this.#chat) location.hash = id;
   }
 
-  say(text) {
+  say(text, files = [], choice = "") {
     if (!this.#chat) this.#begin(unsent.newId());
-    const message = { id: unsent.newId(), chat: this.#chat, text, at: Date.now() / 1000 };
+    const message = { id: unsent.newId(), chat: this.#chat, text, files, choice, at: Date.now() / 1000 };
     unsent.keep(message);
     this.view.pend(message);
     this.#showState();
@@ -181,8 +181,9 @@ class Page {
     this.#deliverAll();
   }
 
-  #deliver({ id, chat, text }) {
-    if (this.#isReady) this.connection.send({ type: "say", id, chat, text, locale: navigator.language });
+  #deliver({ id, chat, text, files = [], choice = "" }) {
+    const message = { type: "say", id, chat, text, files: files.map((file) => file.id), locale: navigator.language };
+    if (this.#isReady) this.connection.send(choice ? { ...message, choice } : message);
   }
 
   #deliverAll() {

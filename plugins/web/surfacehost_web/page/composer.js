@@ -1,5 +1,6 @@
 // Where people write.
 
+import { Files } from "./files.js";
 import { label } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
@@ -8,12 +9,14 @@ export class Composer {
   #text = byId("text");
   #send = byId("send");
   #told;
+  #files;
   #isWorking = false;
   #draft = "";
 
-  /** `told` has `say(text)` and `stop()`. */
+  /** `told` has `say(text, files)` and `stop()`. */
   constructor(told) {
     this.#told = told;
+    this.#files = new Files(() => this.#changed());
     const isTouch = matchMedia("(pointer: coarse)");
     this.#text.addEventListener("input", () => this.#changed());
     this.#text.addEventListener("keydown", (event) => {
@@ -45,15 +48,18 @@ export class Composer {
   }
 
   get #stops() {
-    return this.#isWorking && !this.#text.value.trim();
+    return this.#isWorking && !this.#text.value.trim() && this.#files.isEmpty;
+  }
+
+  get #hasSomething() {
+    return this.#files.isReady && !(this.#files.isEmpty && !this.#text.value.trim());
   }
 
   #say() {
     const text = this.#text.value.trim();
-    if (!text) return;
+    if (!this.#hasSomething) return;
     this.#text.value = "";
-    this.#changed();
-    this.#told.say(text);
+    this.#told.say(text, this.#files.take());
   }
 
   #changed() {
@@ -61,7 +67,7 @@ export class Composer {
     if (this.#draft && text) sessionStorage.setItem(this.#draft, text);
     else if (this.#draft) sessionStorage.removeItem(this.#draft);
     this.#send.classList.toggle("stops", this.#stops);
-    this.#send.disabled = !text.trim() && !this.#stops;
+    this.#send.disabled = !this.#hasSomething && !this.#stops;
     label(this.#send, this.#stops ? "stop" : "send");
     this.#text.style.height = "auto";
     this.#text.style.height = `${this.#text.scrollHeight}px`;

@@ -1,5 +1,6 @@
 // One conversation on the screen: what was said, what is growing, what is not sent yet.
 
+import { shownFiles } from "./files.js";
 import { word } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
@@ -13,7 +14,7 @@ export class View {
   #growing = new Map(); // message id → the article in which its answer grows
   #answer;
 
-  /** `answer(text)` is called when a button under a question is pressed. */
+  /** `answer(text, choice)` is called when a button under a question is pressed. */
   constructor(answer) {
     this.#answer = answer;
     this.#scroll.addEventListener("scroll", () => this.#showToEnd(), { passive: true });
@@ -53,7 +54,6 @@ export class View {
       this.working(to, true);
       if (text) this.grow(to, { text });
     }
-    this.#askLast();
     if (wasAtEnd) this.toEnd();
     this.#settle();
   }
@@ -68,9 +68,10 @@ export class View {
   /** A line that was just stored. */
   add(line) {
     if (line.who === "person") this.unpend(line.id);
-    else this.#growing.get(line.to)?.replaceChildren();
-    if (!this.#lines.querySelector(`[data-id="${CSS.escape(line.id)}"]`)) this.#lines.append(this.#article(line));
-    this.#askLast();
+    else if (line.kind !== "decided") this.#growing.get(line.to)?.replaceChildren();
+    const shown = this.#lines.querySelector(`[data-id="${CSS.escape(line.id)}"]`);
+    if (!shown) this.#lines.append(this.#article(line));
+    else if (line.kind === "decided") shown.replaceWith(this.#article(line));
     this.#follow();
   }
 
@@ -157,27 +158,26 @@ export class View {
     if (line.n !== undefined) article.dataset.n = line.n;
     article.title = new Date(line.at * 1000).toLocaleString();
     article.append(element("h3", "speaker", line.who === "person" ? word("you") : document.title));
-    if (line.who === "person") article.append(linked(element("div", "plain", line.text)));
-    else article.append(formatted(line.html));
+    const isPerson = line.who === "person";
+    if (line.text) article.append(isPerson ? linked(element("div", "plain", line.text)) : formatted(line.html));
+    if (line.files?.length) article.append(...shownFiles(line.files));
+    if (line.choices?.length) article.append(this.#choices(line.choices));
     return article;
   }
 
-  /** The last line, if it is a question, gets its buttons; any other is no longer waiting for an answer. */
-  #askLast() {
-    for (const old of this.#lines.querySelectorAll(".choices")) old.remove();
-    const last = this.#lines.lastElementChild;
-    if (!last?.classList.contains("prompt")) return;
+  /** The buttons under a question: they stand until it is decided, or one of them was pressed. */
+  #choices(all) {
     const choices = element("div", "choices");
-    for (const choice of ["yes", "no"]) {
-      const button = element("button", choice, word(choice));
+    for (const { id, label } of all) {
+      const button = element("button", "", label);
       button.type = "button";
       button.addEventListener("click", () => {
         choices.remove();
-        this.#answer(word(choice));
+        this.#answer(label, id);
       });
       choices.append(button);
     }
-    last.append(choices);
+    return choices;
   }
 }
 

@@ -1,0 +1,136 @@
+"""What the agent wants to be told: asked with choices, decided by who may, in time, once, and shown as decided."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from surfacehost import Message
+from surfacehost.agent import wire
+from surfacehost.approvals import Refusal, judged, prompt_of, shown
+from surfacehost.events import load_event
+from surfacehost.store.prompts import Prompt
+from surfacehost_devkit.agentprocess import AgentProcess
+
+from .conftest import OPEN, Page
+
+
+def asked(page: Page, who: str, **fields: Any) -> dict[str, str]:
+    """Have *who* be asked; the ids of the choices by their marks."""
+    prompt = page.wait_shown(page.say("/demo approve", who, **fields), "prompt")
+    assert prompt["text"] == "Delete notes.txt?\n\nPlease answer **yes** or **no**."
+    return {one["mark"]: one["id"] for one in prompt["choices"]}
+
+
+def test_a_choice_decides_and_the_prompt_shows_who_took_it(shared: Page) -> None:
+    choices = asked(shared, "ann")
+    assert sorted(choices) == ["✅", "❌"]
+    assert all(len(token) == 10 for token in choices.values())
+    tap = shared.say("", "ann", choice=choices["✅"], sender_name="Ann_A")
+    assert shared.final(tap) == "Deleted notes.txt."
+    decided, answer = shared.shown(tap)
+    assert (decided["kind"], decided["text"]) == ("decided", "Delete notes.txt?\n\n✅ Approve · Ann\\_A")
+    [prompt] = shared.shown(None, "prompt")
+    assert decided["note"] == {"stands": prompt["id"]}
+    assert answer["kind"] == "answer"
+    late = shared.tell("", "ann", choice=choices["❌"])
+    assert late.startswith("There is nothing to decide any more")
+    assert shared.tell("/approve", "ann") == late
+
+
+def test_words_always_work_and_other_words_withdraw(shared: Page) -> None:
+    for word, heard in {
+        "Да!": "Deleted notes.txt.",
+        "/deny": "Denied: notes.txt is kept.",
+        "👍🏽": "Deleted notes.txt.",
+    }.items():
+        asked(shared, "bob")
+        assert shared.tell(word, "bob") == heard
+    asked(shared, "bob")
+    other = shared.say("what is the time?", "bob")
+    assert shared.final(other) == "echo: what is the time?"
+    assert shared.shown(other, "decided")[0]["text"].endswith("↩ Withdrawn.")
+    asked(shared, "bob")
+    new = shared.say("/new", "bob")
+    assert shared.final(new).startswith("A fresh conversation")
+    assert shared.shown(new, "decided")[0]["text"].endswith("↩ Withdrawn.")
+    assert shared.tell("yes", "bob") == "echo: yes"
+
+
+def test_in_a_group_only_who_asked_or_an_owner_decides(shared: Page) -> None:
+    club: dict[str, Any] = {"chat": "club", "direct": False}
+    choices = asked(shared, "carol", **club)
+    for text, choice in (("", choices["✅"]), ("yes", "")):
+        assert shared.tell(text, "bob", choice=choice, **club) == "That is for whoever asked to decide."
+    assert shared.tell("", "boss", choice=choices["❌"], **club) == "Denied: notes.txt is kept."
+
+
+def test_over_a_restart_by_the_clock_of_the_agent_and_while_that_is_away(tmp_path: Path) -> None:
+    agent = AgentProcess(tmp_path)
+    page = Page(tmp_path, f"{OPEN}[agent]\n{agent.settings}\n")
+    with page.host:
+        with agent:
+            page.host.wait_ready(20)
+            choices = {who: asked(page, who) for who in ("ann", "carol")}
+            short = page.wait_shown(page.say("/demo approve notes.txt 3", "bob"), "prompt")
+            page.host.kill()
+            page.host.start()
+            assert page.tell("", "ann", choice=choices["ann"]["✅"]) == "Deleted notes.txt."
+            said = page.wait_shown(f"host/expired/{short['to']}", "answer")
+            assert said["text"] == "Cancelled: notes.txt is kept."
+            [decided] = page.shown(said["to"], "decided")
+            assert (decided["text"].partition("\n\n")[2], decided["chat"]) == ("⌛ Nobody decided in time.", "bob")
+            late = page.tell("", "bob", choice=short["choices"][0]["id"])
+            assert late.startswith("There is nothing to decide any more")
+        tap = page.say("", "carol", choice=choices["carol"]["✅"])
+        assert page.final(tap).startswith("I can't reach the assistant")
+        assert not page.shown(tap, "decided")
+        with closing(sqlite3.connect(page.host.folder / "var" / "surfacehost.db")) as store:
+            states = store.execute("select state from prompt order by id").fetchall()
+        assert states == [("closed",), ("open",), ("closed",)]  # it never heard of it, so it can be decided again
+
+
+INTERRUPT = wire.Interrupt("i1", "Which?", schema={"properties": {"size": {"enum": ["S", "M"]}}})
+QUESTION = Message(surface="toy", id="e1", chat="c", sender="ann", direct=True, text="go", native={"n": 1})
+
+
+def test_a_question_with_a_few_answers_has_a_choice_for_each() -> None:
+    prompt = prompt_of([INTERRUPT], QUESTION, "ann", "en", now=100)
+    assert [(one.choice.label, one.choice.mark) for one in prompt.options] == [("S", "1️⃣"), ("M", "2️⃣")]
+    assert shown(prompt, "en") == "Which?\n\nPlease answer with one of these: **S** · **M**."
+    assert prompt.expires_at == 100 + 900
+    taken = judged(
+        prompt, Message(surface="toy", id="e2", chat="c", sender="ann", direct=True, text=" m."), 7, (), "en"
+    )
+    assert isinstance(taken, Prompt)
+    assert taken.resume == ({"interruptId": "i1", "status": "resolved", "payload": {"size": "M"}},)
+    denied = judged(
+        prompt, Message(surface="toy", id="e2", chat="c", sender="ann", direct=True, text="нет"), 7, (), "en"
+    )
+    assert isinstance(denied, Prompt)
+    assert denied.resume == ({"interruptId": "i1", "status": "cancelled"},)
+    assert judged(taken, QUESTION, 7, (), "en") is taken  # the same event, after a crash
+    occasion = load_event(prompt.occasion)
+    assert (occasion.sender, occasion.native, occasion.chat) == ("", {}, "c")
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [("2026-11-22T10:15:00Z", 1795342500), ("2026-11-22T13:15:00+03:00", 1795342500),
+     ("2026-11-22T10:15:00", 1795342500), ("soon", 0), (None, 0)],
+)  # fmt: skip
+def test_when_a_question_expires_is_read_as_agents_write_it(text: str | None, moment: float) -> None:
+    interrupt = {"id": "i", "reason": "r", **({"expiresAt": text} if text else {})}
+    frame = {"type": "RUN_FINISHED", "runId": "r", "outcome": {"type": "interrupt", "interrupts": [interrupt]}}
+    finished = wire.parse(json.dumps(frame), "t")
+    assert isinstance(finished, wire.Finished)
+    assert finished.interrupts[0].expires_at == moment
+
+
+def test_what_is_too_late_is_refused_and_the_host_itself_says_nothing_to_nothing() -> None:
+    occasion = Message(surface="toy", id="host/expired/e1", chat="c", sender="", direct=True, text="")
+    assert judged(None, occasion, 7, (), "en") == Refusal()
+    assert judged(None, QUESTION, 7, (), "en") is None

@@ -1,0 +1,227 @@
+"""What the host does between a message and its answer, seen by a person on each surface, in one host."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from surfacehost_devkit.homeserver import Homeserver
+
+from .parcels import Parcel, received, send
+from .street import SURFACES, Behaviour, Door, MatrixDoor, Street, TelegramDoor, hear
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+EDITING = ("matrix", "telegram")
+"""Where people can change what they wrote, and reply to what was said."""
+
+MENU = {"help", "new", "stop", "status", "whoami", "retry", "approve", "deny", "link", "unlink"}
+"""What people are offered; `pair` is for owners."""
+
+TOKEN = "a-token-for-programs"
+
+FILES = {
+    "image": ("view.jpg", "image/jpeg", "image"),
+    "audio": ("word.ogg", "audio/ogg", "audio"),
+    "video": ("film.mp4", "video/mp4", "video"),
+    "file": ("plan.pdf", "application/pdf", "document"),
+}
+"""Of each kind a name, a type, and what the agent calls it."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def street(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserver) -> AsyncIterator[Street]:
+    folder = tmp_path_factory.mktemp("everywhere")
+    settings = f'send_token = "{TOKEN}"\n'
+    settings += "[defaults]\nrate_per_minute = 0\nloop_limit = 0\ndebounce_s = 0.3\n[media]\nmax_mb = 0.1\n"
+    ways = {"closed": 'dm_policy = "pairing"'} | dict.fromkeys(("one", "two", "three", "four"), 'dm_policy = "open"')
+    async with Street.of(folder, homeserver, settings, ways, language="ru") as street:
+        yield street
+
+
+async def test_strangers_are_let_in_and_spoken_to_in_their_language(street: Street) -> None:
+    for surface, owners_answer in {
+        "matrix": "Nobody is asking to be let in.",  # the first who is let in is the owner
+        "telegram": "Это может только владелец.",
+        "web": "Это может только владелец.",
+    }.items():
+        door = street.doors[f"{surface}_closed"]
+        [told] = [door.greeting] if isinstance(door, MatrixDoor) else await hear(door, "впусти меня", "код")
+        assert ("Передайте" in told) is (surface != "matrix")  # which does not tell what people speak
+        found = re.search(r"\b[2-9A-HJ-NP-Z]{8}\b", told)
+        assert found, told
+        done = await asyncio.to_thread(street.host.command, "pair", "approve", found[0])
+        assert done.returncode == 0, done.stderr
+        assert await hear(door, "hello", "echo") == ["echo: hello"]
+        assert await hear(door, "!pair list", " ") == [owners_answer]
+
+
+async def commands_do_not_wait_and_stop_ends_all(street: Street, name: str, door: Door) -> None:
+    await door.say("!demo stream 900 0.1")
+    await door.until(lambda _: re.search(r"word1 .*word3", door.growing()))
+    await door.say("one more")
+    await hear(door, "!status", ": 1.")
+    await hear(door, "!help", "/retry")
+    await hear(door, "!stop", ": 1.")
+    await street.seen(lambda status: not status["inbox"].get(name, {}).get("open"))
+    # It may have begun to show before: then it is the earlier message that says so now.
+    await door.until(lambda said: any(one.startswith("word1") and "⏹" in one for one in said))
+    assert not any("one more" in one for one in door.shown())
+
+
+async def new_forgets_and_retry_asks_again(_street: Street, _name: str, door: Door) -> None:
+    await hear(door, "!new", " ")
+    assert await hear(door, "apples", "echo") == ["echo: apples"]
+    assert await hear(door, "!retry", "echo") == ["echo: apples"]
+    [remembered] = await hear(door, "!demo memory", "remember")
+    assert remembered.count("apples") == 2
+    await hear(door, "!new", " ")
+    assert await hear(door, "!demo memory", "remember") == ["I remember nothing."]
+
+
+async def what_the_agent_asks_is_decided_by_a_word_a_choice_or_a_command(
+    _street: Street, _name: str, door: Door
+) -> None:
+    await hear(door, "!demo approve", "notes.txt?")
+    assert (await hear(door, "да", "Deleted notes.txt."))[-1] == "Deleted notes.txt."
+    await hear(door, "!demo approve diary.txt", "diary.txt?")
+    await door.take((await door.offers())[1])
+    said = await door.until(lambda said: "Denied: diary.txt is kept." in said)
+    assert said[-2].startswith("Delete diary.txt?\n\n❌ ")  # the prompt shows what it came to
+    for command, outcome in {"!approve": "Deleted letter.txt.", "!deny": "Denied: letter.txt is kept."}.items():
+        await hear(door, "!demo approve letter.txt", "letter.txt?")
+        assert (await hear(door, command, outcome))[-1] == outcome
+
+
+async def the_agent_says_something_unasked(_street: Street, _name: str, door: Door) -> None:
+    await hear(door, "!demo later 0.5", "I'll write again", "0.5 s have passed.")
+    assert await hear(door, "and now?", "echo") == ["echo: and now?"]
+
+
+async def a_program_says_something_once(street: Street, _name: str, door: Door) -> None:
+    [key] = re.findall(r"1/[^\s`]+/~", (await hear(door, "!status", "1/"))[0])
+    first, token = len(door.shown()), {"Authorization": f"Bearer {TOKEN}"}
+    async with httpx.AsyncClient(base_url=street.host.address, headers=token, trust_env=False) as http:
+        for text, name in (("the build is done", "7"), ("the build is done", "7"), ("nothing else", "8")):
+            said = await http.post("/send", json={"to": key, "text": text}, headers={"Idempotency-Key": key + name})
+            assert said.status_code == httpx.codes.ACCEPTED, said.text
+    await door.until(lambda said: said[first:] == ["the build is done", "nothing else"])
+
+
+async def a_long_silence_is_a_line_that_the_answer_replaces(_street: Street, _name: str, door: Door) -> None:
+    first = len(door.shown())
+    await door.say("!demo slow 9")
+    await door.until(lambda _: "… · waiting 9 s" in door.growing())
+    await door.until(lambda said: said[first:] == ["I waited 9 s."])
+
+
+async def what_waits_can_be_changed_and_taken_back(street: Street, name: str, door: Door) -> None:
+    first = len(door.shown())
+    await door.say("!demo slow 2")
+    await street.working(name)
+    kept: Any = await door.say("wrong words")
+    await door.edit(kept, "right words")
+    if name.startswith("matrix"):  # a Telegram bot hears nothing of what is deleted
+        await door.take_back(await door.say("a secret"))
+    said = await door.until(lambda said: any("right words" in one for one in said[first:]))
+    assert said[first:] == ["I waited 2 s.", "echo: right words"]
+
+
+async def what_a_message_replies_to_reaches_the_agent(_street: Street, _name: str, door: Door) -> None:
+    await hear(door, "pears", "echo: pears")
+    await door.say("!demo context", to="echo: pears")
+    await door.until(lambda said: "quote: echo: pears" in said[-1])
+
+
+async def who_speaks_where_and_in_which_language_reaches_the_agent(_street: Street, name: str, door: Door) -> None:
+    tells = not isinstance(door, MatrixDoor)  # it does not say what people speak, and this host speaks English
+    [said] = await hear(door, "!whoami", " ")
+    [own] = re.findall(("Ваш id здесь" if tells else "Your id here is") + r":? `?([^\s`]+)`?\.$", said)
+    [told] = await hear(door, "!demo context", "surface: ")
+    assert f"surface: {name}" in told.splitlines()
+    assert told.splitlines()[-1].endswith(f"({own})")
+    assert ("locale: ru" in told.splitlines()) is tells
+    if isinstance(door, TelegramDoor):  # whose menu shows the commands
+        await door.until(lambda _: len(door.bot.commands) == 4)
+        for scope in ("all_private_chats", "all_group_chats"):
+            assert {"command": "whoami", "description": "ваш id здесь"} in door.bot.commands[scope, "ru"]
+            assert {one["command"] for one in door.bot.commands[scope, "ru"]} == MENU
+            assert {one["command"] for one in door.bot.commands[scope, ""]} == MENU
+
+
+async def files_of_every_kind_reach_the_agent_and_too_large_ones_do_not(
+    _street: Street, _name: str, door: Door
+) -> None:
+    for size, (kind, (name, mime_type, told)) in enumerate(FILES.items(), start=10_000):
+        said = await shown_to(door, Parcel(kind=kind, name=name, mime_type=mime_type, data=bytes(size)), kind)
+        assert said.startswith(f"echo: {kind}\nattachment: {told} "), said
+        assert said.endswith(f" ({mime_type}, {size} bytes)"), said
+    large = Parcel(kind="file", name="big.bin", mime_type="application/octet-stream", data=bytes(110_000))
+    said = await shown_to(door, large, "and")
+    assert re.search(r"big\.bin: .*(at most|не больше) 0\.1 MB\.\n\necho: and$", said), said
+
+
+async def shown_to(door: Door, parcel: Parcel, words: str) -> str:
+    """What the agent says to *parcel* with *words*."""
+    first = len(door.shown())
+    await send(door, parcel, words)
+    [said] = (await door.until(lambda said: len(said) > first))[first:]
+    return said
+
+
+async def an_album_is_one_message(_street: Street, _name: str, door: Door) -> None:
+    for words in ("both", ""):
+        await send(door, Parcel(kind="image", name="", mime_type="image/jpeg", data=bytes(99)), words, album="7")
+    said = await door.until(lambda said: said[-1].startswith("echo: both"))
+    assert said[-1].count("attachment: image") == 2
+
+
+async def files_of_the_agent_arrive_as_what_they_are(_street: Street, _name: str, door: Door) -> None:
+    await hear(door, "!demo file image", "Here is")
+    await hear(door, "!demo file text 40", "Here is hello.txt.")
+    (picture, seen), (file, read) = await received(door, 2)
+    assert (picture, file) == ("image", "file")
+    assert seen.startswith(b"\x89PNG")
+    assert read == (b"Hello, file!\n" * 4)[:40]
+
+
+BEHAVIOURS: dict[Behaviour, tuple[str, Sequence[str]]] = {
+    commands_do_not_wait_and_stop_ends_all: ("two", SURFACES),
+    new_forgets_and_retry_asks_again: ("one", SURFACES),
+    what_the_agent_asks_is_decided_by_a_word_a_choice_or_a_command: ("two", SURFACES),
+    a_long_silence_is_a_line_that_the_answer_replaces: ("three", SURFACES),
+    the_agent_says_something_unasked: ("four", SURFACES),
+    a_program_says_something_once: ("four", SURFACES),
+    what_waits_can_be_changed_and_taken_back: ("two", EDITING),
+    what_a_message_replies_to_reaches_the_agent: ("one", EDITING),
+    who_speaks_where_and_in_which_language_reaches_the_agent: ("one", SURFACES),
+    files_of_every_kind_reach_the_agent_and_too_large_ones_do_not: ("four", SURFACES),
+    an_album_is_one_message: ("four", ("telegram",)),
+    files_of_the_agent_arrive_as_what_they_are: ("four", SURFACES),
+}
+"""Each with the doors at which it is seen, one after the other at the same ones, and the surfaces."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def seen(street: Street) -> AsyncIterator[dict[Behaviour, asyncio.Task[None]]]:
+    """All of them, begun side by side: most of the time is what a chat's budget takes."""
+    turns = {way: asyncio.Lock() for way, _ in BEHAVIOURS.values()}
+
+    async def see(behaviour: Behaviour, way: str, surfaces: Sequence[str]) -> None:
+        async with turns[way]:
+            await street.on_each(way, behaviour, surfaces)
+
+    tasks = {one: asyncio.create_task(see(one, *where)) for one, where in BEHAVIOURS.items()}
+    yield tasks
+    for task in tasks.values():
+        task.cancel()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
+@pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda one: str(one.__name__))
+async def test_on_every_surface(seen: dict[Behaviour, asyncio.Task[None]], behaviour: Behaviour) -> None:
+    await seen[behaviour]

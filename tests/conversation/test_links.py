@@ -1,0 +1,143 @@
+"""``/link`` and ``/unlink`` between each two surfaces, by people who read both chats, and by those who read one."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import pytest_asyncio
+
+from surfacehost_devkit.homeserver import Homeserver
+
+from .street import Door, Street, hear
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PAIRS = (("matrix_x", "telegram_x"), ("telegram_y", "web_y"), ("web_z", "matrix_z"))
+"""Two chats of one person each."""
+
+THIEVES = {"telegram_x": "telegram_z", "web_y": "web_x", "matrix_z": "matrix_y"}
+"""Who stands beside the second of them, at another door of the same surface."""
+
+ALREADY = "That chat is linked already; /unlink there ends it."
+UNKNOWN = "There is no such code, or it is too old. /link makes a new one."
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def street(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserver) -> AsyncIterator[Street]:
+    settings = '[defaults]\ndm_policy = "open"\nrate_per_minute = 0\nloop_limit = 0\ndebounce_s = 0\n'
+    ways = dict.fromkeys("xyz", "")
+    async with Street.of(tmp_path_factory.mktemp("links"), homeserver, settings, ways) as street:
+        yield street
+
+
+class Pair:
+    """Two doors of one person."""
+
+    def __init__(self, street: Street, one: str, other: str) -> None:
+        self.names = (one, other)
+        self.one, self.other = street.doors[one], street.doors[other]
+        self.thief = street.doors[THIEVES[other]]
+        self.codes: list[str] = []
+
+    async def exchange(self) -> None:
+        """Have a code told in the first chat, and the second code for it in the other."""
+        first = await code_from(self.one, "!link")
+        self.codes = [first, await code_from(self.other, f"!link {first}")]
+
+    async def confirm(self, choice: str) -> str:
+        [told] = await hear(self.one, f"!link {self.codes[1]} {choice}", " ")
+        return told
+
+    async def conversations(self) -> list[str]:
+        """Which conversation either chat is in."""
+        return [
+            re.findall(r"1/[^\s`]+/~", (await hear(door, "!status", "1/"))[0])[0] for door in (self.one, self.other)
+        ]
+
+
+async def code_from(door: Door, text: str) -> str:
+    [told] = await hear(door, text, "/link ")
+    found = re.search(r"/link ([2-9A-HJ-NP-Z]{8})\b", told)
+    assert found, told
+    return found[1]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pairs(street: Street) -> list[Pair]:
+    return [Pair(street, *names) for names in PAIRS]
+
+
+async def each(pairs: list[Pair], see: Callable[[Pair], Awaitable[None]]) -> None:
+    """See it of all pairs, side by side; a failure says of which."""
+
+    async def one(pair: Pair) -> None:
+        try:
+            await see(pair)
+        except Exception as error:
+            error.add_note(f"{pair.names}: {pair.one.shown()} {pair.other.shown()}")
+            raise
+
+    async with asyncio.TaskGroup() as group:
+        for pair in pairs:
+            group.create_task(one(pair))
+
+
+async def test_two_codes_make_one_conversation_also_when_killed_between_them(street: Street, pairs: list[Pair]) -> None:
+    async def begin(pair: Pair) -> None:
+        await pair.exchange()
+
+    async def share(pair: Pair) -> None:
+        await hear(pair.one, f"I like tea, {pair.names}", "echo")
+        assert "goes on with the conversation of this chat" in await pair.confirm("shared")
+        assert f"tea, {pair.names}" in (await hear(pair.other, "!demo memory", "remember"))[0]
+        one, other = await pair.conversations()
+        assert one == other
+
+    await each(pairs, begin)
+    street.host.kill()
+    await street.open()
+    await each(pairs, share)
+    listed = await asyncio.to_thread(street.host.command, "links", "list", "--json")
+    assert len(json.loads(listed.stdout)) == 2 * len(pairs)
+
+
+async def test_answers_come_where_they_are_asked_for_one_run_at_a_time(street: Street, pairs: list[Pair]) -> None:
+    async def see(pair: Pair) -> None:
+        before = [len(door.shown()) for door in (pair.one, pair.other)]
+        await pair.one.say("!demo slow 1")
+        await street.working(pair.names[0])
+        await pair.other.say("meanwhile")
+        await pair.one.until(lambda said: said[before[0] :] == ["I waited 1 s."])
+        await pair.other.until(lambda said: said[before[1] :] == ["echo: meanwhile"])
+        [remembered] = await hear(pair.one, "!demo memory", "remember")
+        assert remembered.splitlines()[-1].endswith("meanwhile")
+
+    await each(pairs, see)
+
+
+async def test_a_code_serves_once_and_nobody_else(pairs: list[Pair]) -> None:
+    async def rob(pair: Pair) -> None:
+        for text in (pair.codes[0], f"{pair.codes[1]} shared"):  # both were used
+            for door in (pair.thief, pair.other):
+                assert await hear(door, f"!link {text}", " ") == [
+                    ALREADY if door is pair.other and " " not in text else UNKNOWN
+                ]
+
+    await each(pairs, rob)
+
+
+async def test_whoever_unlinks_has_their_own_conversation_again_and_may_be_known_in_both(pairs: list[Pair]) -> None:
+    async def see(pair: Pair) -> None:
+        assert (await hear(pair.other, "!unlink", " "))[0] == "This chat has its own conversation again."
+        await pair.exchange()
+        assert "stay apart" in await pair.confirm("separate")
+        one, other = await pair.conversations()
+        assert one != other
+        assert "tea" not in (await hear(pair.other, "!demo memory", " "))[0]
+        people = [(await hear(door, "!demo context", "person: "))[-1] for door in (pair.one, pair.other)]
+        one, other = (re.findall(r"person: (\S+)", said)[0] for said in people)
+        assert one == other
+
+    await each(pairs, see)
