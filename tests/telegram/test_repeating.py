@@ -225,6 +225,26 @@ async def test_behind_a_burst_from_before_a_restart_it_is_found(desk: Desk, api:
     assert len(api.calls.of("editMessageReplyMarkup")) <= 13
 
 
+async def test_behind_what_others_wrote_before_a_restart_it_is_found(desk: Desk, api: BotApi) -> None:
+    """The call is carried out late, and what came meanwhile is told to nobody again."""
+    alice, bot = api.world.person(), api.world.bot()
+    bob = api.world.person("Bob")
+    async with desk.host(desk.surface(bot)) as host:
+        api.faults.plan("sendMessage", faults.hang())
+        api.world.write(alice, "hi")
+        await api.world.wait_for(lambda: api.faults.hanging or None)
+        for number in range(12):
+            api.world.write(bob, f"noise {number}")
+        await api.world.wait_for(lambda: len(host.put.events) == 13 or None)
+    api.faults.release()
+    await api.world.wait_for(lambda: texts(api, alice) or None)
+    host.client.surface = desk.surface(bot)
+    event = next(iter(host.put.events.values()))
+    assert isinstance(event, Message)
+    await host.client.surface.on_message(event, host.client)
+    assert texts(api, alice) == ["echo: hi"]
+
+
 async def test_a_look_that_was_broken_off_goes_on_where_it_was_and_ends(desk: Desk, api: BotApi) -> None:
     alice, bob, bot = api.world.person(), api.world.person("Bob"), api.world.bot()
     async with desk.host(desk.surface(bot)) as host:

@@ -145,7 +145,7 @@ class Sender:
             return None  # what was written in the group that moved here has no id here
         # By a clock that may have been turned: never more than the whole, never less than nothing.
         await asyncio.sleep(min(GRACE_S, max(0.0, tried["at"] + GRACE_S - time.time())))
-        await self._ids.be_current()
+        await self._know_ids()
 
         async def passed(message_id: int, end: int) -> None:
             # So that looking goes on there, whatever ends it, and no further: newer ids keep coming.
