@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from surfacehost_devkit.faults import Answer, Faults, bad_gateway
 from surfacehost_devkit.lines import Lines, Listener
+from surfacehost_devkit.plain import NO_TLS
 
 ANSWER_S = 180.0
 """The longest the server is waited for: longer than any long poll."""
@@ -59,7 +60,7 @@ class FaultProxy:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def before(cls, upstream: str, *, verify: ssl.SSLContext | bool = True) -> AsyncIterator[Self]:
+    async def before(cls, upstream: str, *, verify: ssl.SSLContext = NO_TLS) -> AsyncIterator[Self]:
         """Stand before the server at *upstream* on a free port of 127.0.0.1 until the block ends."""
         # A connection for each call: a kept one may be closed just when it is used, a fault that nobody planned.
         limits = httpx.Limits(max_keepalive_connections=0)

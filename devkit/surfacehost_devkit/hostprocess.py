@@ -13,6 +13,7 @@ from typing import Any, Self
 import httpx
 
 from surfacehost_devkit.forked import Forked
+from surfacehost_devkit.plain import NO_TLS
 
 START_S = 30.0
 LOOK_EVERY_S = 0.05
@@ -100,12 +101,12 @@ class HostProcess:
 
     def status(self) -> dict[str, Any]:
         """Its /status.json."""
-        answer: dict[str, Any] = httpx.get(f"{self.address}/status.json", timeout=5).json()
+        answer: dict[str, Any] = httpx.get(f"{self.address}/status.json", timeout=5, verify=NO_TLS).json()
         return answer
 
     def readiness(self) -> tuple[int, str]:
         """Status and text of its /readyz."""
-        response = httpx.get(f"{self.address}/readyz", timeout=5)
+        response = httpx.get(f"{self.address}/readyz", timeout=5, verify=NO_TLS)
         return response.status_code, response.text
 
     def wait_ready(self, timeout_s: float = 30.0) -> Self:

@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 import httpx
 
+from surfacehost_devkit.plain import NO_TLS
+
 Content = Mapping[str, Any]
 
 
@@ -72,7 +74,7 @@ class RoomEvent:
 class MatrixApi:
     """Requests of one user; raises MatrixError for a refusal and httpx.TransportError for a lost connection."""
 
-    def __init__(self, url: str, token: str = "", *, verify: ssl.SSLContext | bool = True) -> None:
+    def __init__(self, url: str, token: str = "", *, verify: ssl.SSLContext = NO_TLS) -> None:
         """``url`` is the homeserver's address; ``verify`` what to trust when it is https."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.AsyncClient(base_url=url, headers=headers, verify=verify, trust_env=False, timeout=30)

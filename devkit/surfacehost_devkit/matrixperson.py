@@ -6,6 +6,8 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
+from surfacehost_devkit.plain import NO_TLS
+
 from .homeserver.admin import Account
 from .matrixapi import Content, MatrixApi, MatrixError, RoomEvent
 from .matrixwatch import Invite, Watch
@@ -14,7 +16,7 @@ __all__ = ["Invite", "MatrixError", "MatrixPerson", "RoomEvent", "login"]
 
 
 async def login(
-    url: str, user: str, password: str, *, verify: ssl.SSLContext | bool = True, device_id: str | None = None
+    url: str, user: str, password: str, *, verify: ssl.SSLContext = NO_TLS, device_id: str | None = None
 ) -> Account:
     """Log in with a password, on a new device unless one is named."""
     body = {
@@ -42,7 +44,7 @@ class MatrixPerson:
     Rooms are given by id. Methods raise MatrixError when the homeserver refuses, waits raise TimeoutError.
     """
 
-    def __init__(self, url: str, account: Account, *, verify: ssl.SSLContext | bool = True) -> None:
+    def __init__(self, url: str, account: Account, *, verify: ssl.SSLContext = NO_TLS) -> None:
         """``account`` comes from ``Homeserver.register`` or ``login``."""
         self.user_id = account.user_id
         self.account = account

@@ -7,6 +7,7 @@ for every enabled table ``[surfaces.<name>]``, runs ``listen``, and calls the ho
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -239,7 +240,14 @@ def trust(ca_file: Path | None) -> ssl.SSLContext:
 
     ``cafile=`` of the constructor would replace the system's store. Raises OSError or ssl.SSLError for a bad file.
     """
+    if ca_file is None:
+        return _system()
     context = ssl.create_default_context()
-    if ca_file is not None:
-        context.load_verify_locations(ca_file)
+    context.load_verify_locations(ca_file)
     return context
+
+
+@cache
+def _system() -> ssl.SSLContext:
+    """One for all: reading the system's authorities takes tens of milliseconds and a megabyte each time."""
+    return ssl.create_default_context()

@@ -17,6 +17,7 @@ import httpx
 from surfacehost_devkit.chaos.doom import Doom
 from surfacehost_devkit.forked import Forked
 from surfacehost_devkit.hostprocess import address_in, wait_until
+from surfacehost_devkit.plain import NO_TLS
 
 END_S = 60.0
 """How long a host may take to get to where it dies."""
@@ -67,7 +68,9 @@ class Lives:
     async def ready(self) -> None:
         """Wait until messages can flow."""
         page = f"{await self.address()}/readyz"
-        await asyncio.to_thread(wait_until, lambda: httpx.get(page).status_code == 200, END_S, self.log.read_text)
+        await asyncio.to_thread(
+            wait_until, lambda: httpx.get(page, verify=NO_TLS).status_code == 200, END_S, self.log.read_text
+        )
 
     async def end(self, *, by: int = signal.SIGKILL) -> int:
         """Send the signal *by*, and wait for the end; the exit status."""

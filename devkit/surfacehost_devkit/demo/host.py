@@ -13,6 +13,7 @@ from surfacehost_devkit.demo.board import Board
 from surfacehost_devkit.demo.child import Child
 from surfacehost_devkit.demo.failure import DemoFailed, log_tail
 from surfacehost_devkit.demo.ways import WayBook
+from surfacehost_devkit.plain import NO_TLS
 
 START_S = 60.0
 STOP_S = 4.0
@@ -35,7 +36,7 @@ class DemoHost:
         self._child: Child | None = None
         self._lives = 0
         self._wanted = asyncio.Event()
-        self._http = httpx.AsyncClient(base_url=self.address, trust_env=False, timeout=5)
+        self._http = httpx.AsyncClient(base_url=self.address, trust_env=False, timeout=5, verify=NO_TLS)
 
     async def start(self) -> None:
         """Start it and wait until everything it is to do can be done. Raises DemoFailed with its log."""

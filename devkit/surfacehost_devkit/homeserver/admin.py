@@ -32,7 +32,7 @@ class AdminError(RuntimeError):
 class AdminApi:
     """Makes users and lifts their limits."""
 
-    def __init__(self, url: str, *, registration_secret: str, verify: ssl.SSLContext | bool) -> None:
+    def __init__(self, url: str, *, registration_secret: str, verify: ssl.SSLContext) -> None:
         """Nothing is sent before the first call."""
         self._url = url
         self._secret = registration_secret.encode()

@@ -12,6 +12,7 @@ from typing import Self
 
 import httpx
 
+from surfacehost_devkit.plain import NO_TLS
 from surfacehost_devkit.ports import free_port, is_free
 
 from .admin import Account, AdminApi
@@ -137,9 +138,9 @@ class Homeserver:
             self._operator = api.operator(keep_secrets(self.data_dir).operator_password)
         api.lift_rate_limit(user_id, self._operator)
 
-    def tls_context(self) -> ssl.SSLContext | bool:
+    def tls_context(self) -> ssl.SSLContext:
         """What a Python client passes as ``verify`` to trust this server: its own authority when it has TLS."""
-        return ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
+        return ssl.create_default_context(cafile=self.ca_file) if self.ca_file else NO_TLS
 
     def __enter__(self) -> Self:
         self.start()
