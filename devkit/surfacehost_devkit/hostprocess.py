@@ -6,7 +6,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +18,9 @@ from surfacehost_devkit.plain import NO_TLS
 
 START_S = 30.0
 LOOK_EVERY_S = 0.05
+
+HARM = ("Traceback", " ERROR ", " CRITICAL ")
+"""What a log has where something broke."""
 
 
 class HostProcess:
@@ -119,6 +123,15 @@ class HostProcess:
         wait_until(lambda: condition(self.status()), timeout_s, lambda: f"{self._shown()}\n{self.log_tail()}")
         return self.status()
 
+    @contextmanager
+    def unharmed(self) -> Iterator[None]:
+        """What happens inside parks no message and costs no surface its connection, and nothing breaks."""
+        before, logged = _standing(self.status()), len(self.log_text())
+        yield
+        after, said = _standing(self.status()), self.log_text()[logged:]
+        if after != before or any(harm in said for harm in HARM):
+            raise AssertionError(f"{before}\n{after}\n{said}")
+
     def log_text(self) -> str:
         """Everything it has logged."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
@@ -155,3 +168,13 @@ def wait_until(condition: Callable[[], object], timeout_s: float, explain: Calla
         if time.monotonic() > deadline:
             raise AssertionError(f"did not happen within {timeout_s:g} s\n{explain()}")
         time.sleep(LOOK_EVERY_S)
+
+
+def surface_in(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """How the surface *name* is doing, by what /status.json says."""
+    return next(one for one in status["surfaces"] if one["name"] == name)
+
+
+def _standing(status: Mapping[str, Any]) -> Mapping[str, Any]:
+    parked = {name: one["parked"] for name, one in status["inbox"].items() if one["parked"]}
+    return {"parked": parked} | {one["name"]: (one["state"], one["since"]) for one in status["surfaces"]}

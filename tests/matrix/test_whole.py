@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from html.parser import HTMLParser
-from typing import Any
 
 import pytest
 from tests.matrix.conftest import MakePerson
@@ -21,6 +20,7 @@ from tests.matrix.test_upgrades import became, invited_to_write, upgrade
 from tests.matrix.wholehost import LONG, Whole, deactivate, numbers_in, whole_host
 
 from surfacehost_devkit.homeserver import Account, Homeserver
+from surfacehost_devkit.hostprocess import surface_in
 from surfacehost_devkit.matrixperson import MatrixError, MatrixPerson, RoomEvent
 
 ALLOWED = re.compile(
@@ -154,7 +154,7 @@ async def test_put_out_and_invited_again_it_answers_from_then_on_and_banned_nobo
     back = await owner.send(room, "welcome back", mentions=[bot.user_id])
     await owner.replies(room, after=back, from_=bot.user_id)
     assert not [text for text in owner.seen.said(room, bot.user_id) if "behind" in text]
-    with whole.unharmed():
+    with whole.process.unharmed():
         await owner.api.call("POST", "rooms", room, "ban", json={"user_id": bot.user_id})
         await owner.send(room, "and now?", mentions=[bot.user_id])
         await asked(alice, await direct_chat(alice, bot), bot, "are you there?")
@@ -264,7 +264,7 @@ async def test_no_event_ends_it_or_keeps_it_from_others(whole: Whole, bot: Accou
     room, elsewhere = await direct_chat(alice, bot), await direct_chat(alice, bot)
     huge = [("m.room.message", {"msgtype": "m.text", "body": "long " * 12_000})]
     huge += [("m.room.message", {"msgtype": "m.text", "body": "deep", "x": json.loads("[" * 200 + "]" * 200)})]
-    with whole.unharmed():
+    with whole.process.unharmed():
         for kind, content in POISON + STATE + huge:
             with contextlib.suppress(MatrixError):  # this homeserver spares us some of them
                 await (alice.set_state if (kind, content) in STATE else alice.send_event)(room, kind, content)
@@ -279,15 +279,11 @@ async def test_an_account_that_is_no_more_is_told_and_the_others_go_on(
     room = await direct_chat(alice, bot)
     await deactivate(whole.homeserver, whole.gone)
     status = await asyncio.to_thread(
-        whole.process.wait_for, lambda status: surface(status, "gone")["state"] == "parked"
+        whole.process.wait_for, lambda status: surface_in(status, "gone")["state"] == "parked"
     )
-    assert "deactivated?" in surface(status, "gone")["reason"]
-    assert {surface(status, name)["state"] for name in ("matrix", "guide")} == {"up"}
+    assert "deactivated?" in surface_in(status, "gone")["reason"]
+    assert {surface_in(status, name)["state"] for name in ("matrix", "guide")} == {"up"}
     assert (await asked(alice, room, bot, "and you?")).body == "echo: and you?"
-
-
-def surface(status: dict[str, Any], name: str) -> dict[str, Any]:
-    return next(one for one in status["surfaces"] if one["name"] == name)
 
 
 SHARED = {"type": "m.room.history_visibility", "state_key": "", "content": {"history_visibility": "shared"}}

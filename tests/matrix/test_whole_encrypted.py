@@ -137,7 +137,7 @@ async def test_nothing_that_is_found_in_encrypted_events_does_harm(
     contents = [await seal(carol, room, sealed) for sealed in sealed_in(question, bot.user_id, carol.user_id).values()]
     contents += [odd | {"sender_key": "", "session_id": "x"}, odd | {"sender_key": "x", "session_id": ""}, odd, {}]
     contents += [{"algorithm": ["x"], "ciphertext": {}}]
-    with whole.unharmed():
+    with whole.process.unharmed():
         for number, content in enumerate(contents):
             await hers.call("PUT", "rooms", room, "send", "m.room.encrypted", f"sealed{number}", json=content)
         await carol.send(room, "still there?")
@@ -156,7 +156,7 @@ async def test_nothing_that_is_sent_to_its_device_does_harm_and_its_keys_come_ag
     device, keys = await whole.device(alice.api)
     poison = [*TO_DEVICE, ("m.room.encrypted", never_offered(keys["curve25519"]))]
     poison += [("m.room.encrypted", garbled(keys["curve25519"], **odd)) for odd in GARBLED]
-    with whole.unharmed():
+    with whole.process.unharmed():
         for number, (kind, content) in enumerate(poison):
             messages = {"messages": {bot.user_id: {device: content}}}
             await alice.api.call("PUT", "sendToDevice", kind, f"poison{number}", json=messages)
@@ -175,7 +175,7 @@ async def test_used_up_while_it_hears_nothing_a_last_key_is_left_that_is_replace
     device, _ = await whole.device(alice.api)
     await carol.send(room, "first")
     await carol.hears("echo: first")
-    with whole.unharmed():
+    with whole.process.unharmed():
         whole.process.send_signal(signal.SIGSTOP)
         try:
             last = await last_key(alice.api, bot, device)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -27,8 +26,6 @@ def numbers_in(texts: list[str]) -> list[int]:
 LONG = numbers_in([long_text(60_000, code=False)])
 """What `/demo long 60000` says."""
 
-HARM = ("Traceback", " ERROR ", " CRITICAL ")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
@@ -44,21 +41,6 @@ class Whole:
     owner: Account
     group: str
     other_group: str
-
-    @contextmanager
-    def unharmed(self) -> Iterator[None]:
-        """What happens inside parks no message and costs no surface its connection, and nothing breaks."""
-        before, logged = self._standing(), len(self.process.log_text())
-        yield
-        after = self._standing()
-        assert after == before, f"{before}\n{after}\n{self.process.log_tail()}"
-        said = self.process.log_text()[logged:]
-        assert not [line for line in said.splitlines() if any(harm in line for harm in HARM)], said
-
-    def _standing(self) -> dict[str, Any]:
-        status = self.process.status()
-        parked = {name: one["parked"] for name, one in status["inbox"].items() if one["parked"]}
-        return {"parked": parked} | {one["name"]: (one["state"], one["since"]) for one in status["surfaces"]}
 
     async def device(self, asker: MatrixApi) -> tuple[str, dict[str, str]]:
         """The bot's device as others are shown it: its id and its keys by algorithm."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from surfacehost import Home
 from surfacehost_devkit.fakes import FakeMemory
 from surfacehost_devkit.faultproxy import FaultProxy
 from surfacehost_devkit.homeserver import Account, Homeserver
-from surfacehost_devkit.hostprocess import HostProcess
+from surfacehost_devkit.hostprocess import HostProcess, surface_in
 from surfacehost_devkit.matrixperson import MatrixPerson
 from surfacehost_matrix.homeserver import Homeserver as Connection
 from surfacehost_matrix.identity.crosssigning import publish
@@ -75,16 +75,13 @@ class More:
         """Have the settings say (TOML) something else of the shared Space from the next start on."""
         self.process.configure(settings_text(self.tables, self.accounts, space))
 
-    def surface(self, status: dict[str, Any], name: str) -> dict[str, Any]:
-        return next(one for one in status["surfaces"] if one["name"] == name)
-
-    async def until_state(self, name: str, state: str) -> dict[str, Any]:
+    async def until_state(self, name: str, state: str) -> Mapping[str, Any]:
         """Wait until a surface is up, waiting or parked, and give what the status says of it."""
 
         def there(status: dict[str, Any]) -> bool:
-            return bool(self.surface(status, name)["state"] == state)
+            return bool(surface_in(status, name)["state"] == state)
 
-        return self.surface(await asyncio.to_thread(self.process.wait_for, there), name)
+        return surface_in(await asyncio.to_thread(self.process.wait_for, there), name)
 
 
 @contextmanager

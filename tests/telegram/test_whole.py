@@ -107,7 +107,7 @@ async def test_channels_are_ignored_and_whoever_writes_in_the_name_of_one(whole:
     command = {"type": "bot_command", "offset": 0, "length": 5}
     named = message({**SUPERGROUP, "id": team.id}, "/help", sender_chat=channel, entities=[command])["message"]
     named["from"] = {"id": whole.bob.id, "is_bot": False, "first_name": "Bob"}
-    with whole.unharmed():
+    with whole.host.unharmed():
         for update in ({"my_chat_member": came}, {"channel_post": post}, {"message": named}):
             whole.bot.queue.put_raw(update)
         assert (await whole.ask(whole.person(), "and me?")).text == "echo: and me?"
@@ -130,7 +130,7 @@ async def test_who_added_it_decides_whether_it_stays(whole: Whole) -> None:
 async def test_removed_and_added_again_it_goes_on_where_it_was(whole: Whole) -> None:
     world, groups, bob = whole.api.world, whole.api.groups, whole.bob
     team = await whole.team("supergroup")
-    with whole.unharmed():
+    with whole.host.unharmed():
         world.write(bob, "@agent_bot /demo slow 1.5", team)
         await whole.at_work(team)
         groups.remove_bot(team, bob, whole.bot)
@@ -148,7 +148,7 @@ async def test_removed_and_added_again_it_goes_on_where_it_was(whole: Whole) -> 
 
 async def test_blocked_it_gives_the_answer_up_and_unblocked_it_answers(whole: Whole) -> None:
     world, alice = whole.api.world, whole.person()
-    with whole.unharmed():
+    with whole.host.unharmed():
         asked = world.write(alice, "/demo slow 1.5", bot=whole.bot)
         await whole.at_work(alice)
         world.block(alice, whole.bot)

@@ -13,6 +13,7 @@ import pytest_asyncio
 from tests.telegram.wholehost import WAIT_S, Whole, whole_host
 
 from surfacehost_devkit.botapi import Bot, Chat, faults
+from surfacehost_devkit.hostprocess import surface_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -59,7 +60,7 @@ async def test_menu_and_topics_are_made_once_and_kept_in_step_and_it_starts_offl
     commands["all_group_chats", "ru"] = [{"command": "old", "description": "of another program"}]
     before = api.calls.of()[-1].number
     await whole.restart(instead={'"Ideas"': '"Plans"'}, meanwhile=api.away)
-    await whole.until(lambda status: "can't be reached" in whole.surface(status, "telegram")["reason"])
+    await whole.until(lambda status: "can't be reached" in surface_in(status, "telegram")["reason"])
     await api.back()
     await asyncio.to_thread(whole.host.wait_ready)
     await world.wait_for(lambda: commands == wanted or None)
@@ -103,9 +104,9 @@ async def test_an_update_that_nobody_can_read_is_laid_aside_alone(whole: Whole) 
 async def test_a_token_that_is_no_more_parks_its_bot_alone(whole: Whole) -> None:
     del whole.api.state.bots[whole.gone.token]
     whole.gone.queue.put_raw({})  # the waiting poll ends, and the next one is refused
-    status = await whole.until(lambda status: whole.surface(status, "gone")["state"] == "parked")
-    assert "Telegram does not accept the token (Unauthorized)" in whole.surface(status, "gone")["reason"]
-    assert {whole.surface(status, name)["state"] for name in ("telegram", "shared", "taken")} == {"up"}
+    status = await whole.until(lambda status: surface_in(status, "gone")["state"] == "parked")
+    assert "Telegram does not accept the token (Unauthorized)" in surface_in(status, "gone")["reason"]
+    assert {surface_in(status, name)["state"] for name in ("telegram", "shared", "taken")} == {"up"}
     code, told = await asyncio.to_thread(whole.host.readiness)
     assert code == 503
     assert "gone: parked: Telegram does not accept the token" in told

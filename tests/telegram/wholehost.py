@@ -3,7 +3,7 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -116,27 +116,9 @@ class Whole:
 
         return await self.api.world.wait_for(look, timeout_s=WAIT_S)
 
-    def surface(self, status: dict[str, Any], name: str) -> dict[str, Any]:
-        """How one of the bots is doing."""
-        return next(one for one in status["surfaces"] if one["name"] == name)
-
     async def logged(self, words: str) -> None:
         """Wait until the host's log has *words*."""
         await self.until(lambda _: words in self.host.log_text())
-
-    @contextmanager
-    def unharmed(self) -> Iterator[None]:
-        """What happens inside parks no message and costs no bot its connection, and nothing breaks."""
-        before, logged = self._standing(), len(self.host.log_text())
-        yield
-        after, said = self._standing(), self.host.log_text()[logged:]
-        assert after == before, f"{before}\n{after}\n{self.host.log_tail()}"
-        assert not [line for line in said.splitlines() if "Traceback" in line or " ERROR " in line], said
-
-    def _standing(self) -> dict[str, Any]:
-        status = self.host.status()
-        parked = {name: one["parked"] for name, one in status["inbox"].items() if one["parked"]}
-        return {"parked": parked} | {one["name"]: (one["state"], one["since"]) for one in status["surfaces"]}
 
 
 async def _shown(call: Call) -> AsyncIterator[Frame]:
