@@ -12,6 +12,8 @@ from surfacehost_devkit.chaos import Storm, TelegramSide, at_any_moment
 from surfacehost_devkit.chaos.points import HOST
 from surfacehost_devkit.chaos.storm import Death
 
+pytestmark = pytest.mark.timeout(400)  # many lives
+
 ARRIVAL = ("ingest before", "ingest inside", "stored", *TelegramSide.brought)
 
 

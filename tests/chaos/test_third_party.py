@@ -4,7 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pytest
+
 from surfacehost_devkit.chaos import Storm, at_any_moment, at_every_point
+
+pytestmark = pytest.mark.timeout(400)  # many lives
 
 
 class LogbookSide:

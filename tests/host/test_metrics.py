@@ -101,7 +101,7 @@ def test_a_database_that_does_not_answer_is_said(tmp_path: Path, page: str) -> N
         other = sqlite3.connect(book.host.folder / "var" / "surfacehost.db", isolation_level=None)
         other.execute("begin immediate")
         try:
-            response = httpx.get(f"{book.host.address}{page}", timeout=20)
+            response = httpx.get(f"{book.host.address}{page}", timeout=60)
         finally:
             other.close()
         assert response.status_code == (503 if page == "/readyz" else 200)

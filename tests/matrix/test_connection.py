@@ -5,9 +5,12 @@ import socket
 import ssl
 from pathlib import Path
 
+import aiohttp
+import pytest
 import trustme
 
 from surfacehost_matrix import MatrixSettings
+from surfacehost_matrix.client import GuardedClient
 from surfacehost_matrix.connection import session
 
 
@@ -26,6 +29,13 @@ async def test_a_broken_off_connection_is_over_also_where_the_other_side_never_s
             await asyncio.gather(asking, return_exceptions=True)
         with theirs:
             await asyncio.to_thread(read_to_the_end, theirs)
+
+
+async def test_a_connection_that_is_being_closed_makes_no_call() -> None:
+    async with aiohttp.ClientSession() as ours:
+        client = GuardedClient("http://127.0.0.1", "@bot:example.org", ours, store=None, secret="")
+    with pytest.raises(aiohttp.ClientConnectionError):  # what is made of every connection that is gone
+        await client.send("GET", "/")
 
 
 def silent(listening: socket.socket, context: ssl.SSLContext) -> socket.socket:

@@ -129,7 +129,7 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
         timeout: float | None = None,  # noqa: ASYNC109 - nio passes it
     ) -> aiohttp.ClientResponse:
         """One request; nio's own would open a new session after ``close``, which nobody closes."""
-        if self.client_session is None:
+        if getattr(self.client_session, "closed", True):  # nio sets it to None once it has closed it
             raise aiohttp.ClientConnectionError("the connection is closed")
         seconds = self.config.request_timeout if timeout is None else timeout
         response: aiohttp.ClientResponse = await self.client_session.request(
