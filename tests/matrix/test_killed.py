@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest_asyncio
 from tests.matrix.smallhost import settings_text
+from tests.matrix.test_provision import rooms_in
 from tests.matrix.test_upgrades import upgrade
 
 from surfacehost_devkit.chaos.doom import Doom
@@ -14,6 +15,27 @@ from surfacehost_devkit.chaos.lives import Lives
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.matrixperson import MatrixPerson
+
+A_SPACE = (
+    "POST rooms/*/join before",
+    "POST rooms/*/join after",
+    "write after",  # that the Space is about to be made
+    "POST createRoom before",
+    "POST createRoom after",
+    "write inside",
+    "write after",  # which one it is
+    "write after",  # that its room is about to be made
+    "POST createRoom before",
+    "POST createRoom after",
+    "write inside",
+    "write after",  # which one that is
+    "PUT rooms/*/state/m.space.child/* before",
+    "PUT rooms/*/state/m.space.child/* after",
+    "answer inside",
+    "PUT rooms/*/send/m.room.message/* after",
+    "settle inside",
+)
+"""From the invitation on: the Space with its room, into which the person is invited, and the greeting there."""
 
 FOLLOWING = (
     "POST join/* before",
@@ -73,17 +95,23 @@ async def die_at(lives: Lives, points: Sequence[str]) -> None:
     await lives.ready()
 
 
-async def test_an_upgrade_and_a_new_chat(
+async def test_a_space_an_upgrade_and_a_new_chat(
     lives: Lives, alice: MatrixPerson, bot: Account, bots_rooms: Callable[[], Awaitable[set[str]]]
 ) -> None:
+    await lives.end()
     room = await alice.create_room(
         direct=True, invite=[bot.user_id], options={"room_version": "11", "preset": "public_chat"}
     )
+    await die_at(lives, A_SPACE)
     space = (await alice.wait_invite(bot.user_id)).room_id
     await alice.join(space)
-    await alice.wait_for(lambda: any(event.type == "m.space.child" for event in alice.seen.events[space]))  # all made
-    before = await bots_rooms()
+    (general,) = await rooms_in(alice, space)
+    await alice.join(general["room_id"])
+    before = {room, space, general["room_id"]}
+    assert await bots_rooms() == before
+    await alice.wait_for(lambda: alice.seen.said(general["room_id"], bot.user_id))
     await lives.end()
+    assert len(alice.seen.said(general["room_id"], bot.user_id)) == 1
 
     new = await upgrade(alice, room)
     question = await alice.send(new, "are you here?")  # before the bot is: what is said in its place is for the bot
