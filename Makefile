@@ -5,6 +5,9 @@ BIN      := .venv/bin
 SOURCES  := host plugins render agent devkit examples tests bench
 MANIFESTS := constraints.txt pyproject.toml $(wildcard */pyproject.toml plugins/*/pyproject.toml examples/*/pyproject.toml)
 
+# The suite starts hundreds of processes, each of which would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run test check format bench fuzz chaos constraints clean
 
 help:            ## what there is
