@@ -1,8 +1,9 @@
 """What people see in a group where the agent is at work for one of them, by what the surface's ``busy`` says."""
 
 from .clubs import Club
+from .doors import Door
 from .listener import Listener
-from .street import GROUPS, Door, Street
+from .street import GROUPS, Street
 
 MARK = "a beginning\n\n⏹ interrupted"
 """What is left of a run that gave way."""

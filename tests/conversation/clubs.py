@@ -6,7 +6,7 @@ from surfacehost_devkit.botapi import Account as TelegramAccount
 from surfacehost_devkit.botapi import Chat
 from surfacehost_devkit.matrixperson import MatrixPerson
 
-from .street import Door, MatrixDoor, Seen, TelegramDoor
+from .doors import Door, MatrixDoor, Seen, TelegramDoor
 
 GREETINGS = ("Hello!", "Здравствуйте!")
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 from tests.web.pageclient import new_chat
 
-from .street import Door, MatrixDoor, TelegramDoor, WebDoor
+from .doors import Door, MatrixDoor, TelegramDoor, WebDoor
 
 TELEGRAM = {"image": "photo", "audio": "voice", "video": "video", "file": "document"}
 TO_KIND = {shown: kind for kind, shown in TELEGRAM.items()}

@@ -11,8 +11,9 @@ import pytest_asyncio
 
 from surfacehost_devkit.homeserver import Homeserver
 
+from .doors import Door, MatrixDoor, TelegramDoor
 from .parcels import Parcel, received, send
-from .street import SURFACES, Behaviour, Door, MatrixDoor, Street, TelegramDoor, hear
+from .street import SURFACES, Behaviour, Street, hear
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -67,7 +68,7 @@ async def commands_do_not_wait_and_stop_ends_all(street: Street, name: str, door
     await hear(door, "!status", ": 1.")
     await hear(door, "!help", "/retry")
     await hear(door, "!stop", ": 1.")
-    await street.seen(lambda status: not status["inbox"].get(name, {}).get("open"))
+    await street.quiet(name)
     # It may have begun to show before: then it is the earlier message that says so now.
     await door.until(lambda said: any(one.startswith("word1") and "⏹" in one for one in said))
     assert not any("one more" in one for one in door.shown())

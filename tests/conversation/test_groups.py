@@ -13,8 +13,9 @@ from surfacehost_devkit.homeserver import Homeserver
 from surfacehost_devkit.matrixperson import MatrixPerson
 
 from .clubs import Club, club_of
+from .doors import PASSWORD, Door, TelegramDoor
 from .listener import Listener
-from .street import GROUPS, PASSWORD, Door, Street, TelegramDoor
+from .street import GROUPS, Street
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -43,10 +44,6 @@ class Square:
                 raise
 
         await self.street.on_each(way, one, GROUPS)
-
-    async def quiet(self, name: str) -> None:
-        """Wait until all that was put by the surface *name* is done with."""
-        await self.street.seen(lambda status: not status["inbox"].get(name, {}).get("open"))
 
     async def heard(self, club: Club, text: str, **how: Any) -> str:
         """Say *text*, and wait for the answer; the thread in which the agent was asked."""
@@ -103,7 +100,7 @@ async def it_answers_where_it_may_and_when_it_is_addressed(square: Square) -> No
         await named.command("status")
         said = await named.until(lambda said: len(said) == 3)
         assert threads[0] in said[2].replace("`", "")
-        await square.quiet(name)
+        await square.street.quiet(name)
         assert foreign.shown() == []
         assert not {f"anybody here, {name}?", f"not for it, {name}"} & {*square.agent.asked}
 
@@ -115,7 +112,7 @@ async def it_is_silent_in_a_loop_and_says_once_what_is_too_much(square: Square) 
         club = clubs["open"]
         for number in (1, 2, 3):
             await square.heard(club, f"ping {number}, {name}")
-            await square.quiet(name)
+            await square.street.quiet(name)
         await club.say(f"ping 4, {name}")  # nobody is so quick, time after time
         await square.heard(club, f"I am here too, {name}", by="bob")
         await square.heard(club, f"ping 5, {name}")

@@ -13,8 +13,9 @@ from surfacehost_devkit.matrixperson import MatrixPerson
 
 from .busyclubs import BUSY, IN_GROUPS, MARK
 from .clubs import Club, club_of
+from .doors import PASSWORD, Door, MatrixDoor, TelegramDoor
 from .listener import Listener
-from .street import PASSWORD, Door, MatrixDoor, Street, TelegramDoor
+from .street import Street
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
