@@ -66,8 +66,8 @@ class Conversation:
         return replace(said, prompt=prompt)
 
     async def abort(self, entry: Entry) -> None:
-        """Stop the run of *entry*, which then ends as ``cancelled``."""
-        await self._agent.abort(thread_of(entry))
+        """Stop the run of *entry*, which then ends as ``cancelled``; no other of its conversation."""
+        await self._agent.abort(thread_of(entry), _run_id(entry))
 
     def judged(self, entry: Entry, message: Message, owners: Collection[str]) -> Prompt | approvals.Refusal | None:
         """What *message* does to the question that stands in its thread; see ``approvals``."""
@@ -108,13 +108,19 @@ def sentence(error: PlatformError, language: str) -> str:
     return f"{error.partial}\n\n{text}" if error.partial.strip() else text
 
 
+def _run_id(entry: Entry) -> str:
+    """What names the run of *entry*: the same after a restart, another one for other words and for another try."""
+    event = entry.event
+    run = f"{event.surface}\n{event.id}\n{entry.generation}" + (f"\n{entry.retried}" if entry.retried else "")
+    run += f"\nrevised {entry.revised}" if entry.revised else ""
+    return hashlib.sha256(run.encode()).hexdigest()[:32]
+
+
 def _turn(entry: Entry, message: Message, parts: Mapping[str, Sequence[wire.Part]]) -> wire.Turn:
     """What the agent is asked; a question of its own is answered, or withdrawn by talking of something else."""
     prompt = taken_prompt(entry)
-    run = f"{message.surface}\n{message.id}\n{entry.generation}" + (f"\n{entry.retried}" if entry.retried else "")
-    run += f"\nrevised {entry.revised}" if entry.revised else ""
     return wire.Turn(
-        run_id=hashlib.sha256(run.encode()).hexdigest()[:32],
+        run_id=_run_id(entry),
         messages=() if prompt and approvals.answers(prompt, message) else [*_turned(entry, message, parts)],
         context={"surface": message.surface}
         | ({"person": entry.account} if entry.account else {})

@@ -10,7 +10,8 @@ import pytest_asyncio
 
 from surfacehost_devkit.homeserver import Homeserver
 
-from .street import Door, Street, hear
+from .doors import Door
+from .street import Street, hear
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -26,9 +27,9 @@ UNKNOWN = "There is no such code, or it is too old. /link makes a new one."
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def street(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserver) -> AsyncIterator[Street]:
-    settings = '[defaults]\ndm_policy = "open"\nrate_per_minute = 0\nloop_limit = 0\ndebounce_s = 0\n'
+    defaults = 'dm_policy = "open"\nbusy = "interrupt"\nrate_per_minute = 0\nloop_limit = 0\ndebounce_s = 0\n'
     ways = dict.fromkeys("xyz", "")
-    async with Street.of(tmp_path_factory.mktemp("links"), homeserver, settings, ways) as street:
+    async with Street.of(tmp_path_factory.mktemp("links"), homeserver, f"[defaults]\n{defaults}", ways) as street:
         yield street
 
 
@@ -117,6 +118,31 @@ async def test_answers_come_where_they_are_asked_for_one_run_at_a_time(street: S
     await each(pairs, see)
 
 
+async def test_what_is_written_in_the_other_chat_breaks_nothing_off_and_stop_there_ends_all(
+    street: Street, pairs: list[Pair]
+) -> None:
+    async def see(pair: Pair) -> None:
+        before = [len(door.shown()) for door in (pair.one, pair.other)]
+        await pair.one.say("!demo slow 4")
+        await street.working(pair.names[0])
+        await pair.other.say("tea")
+        await street.working(pair.names[1])  # it waits for its turn
+        await pair.other.say("rather coffee")  # of the two this one interrupts that of its own chat
+        await pair.one.until(lambda said: said[before[0] :] == ["I waited 4 s."])
+        await pair.other.until(lambda said: said[-1:] == ["echo: tea\nrather coffee"])
+
+        await pair.one.say("!demo slow 60")
+        await street.working(pair.names[0])
+        await pair.other.say("no milk")
+        await street.working(pair.names[1])
+        await pair.other.say("!stop")
+        for door in (pair.one, pair.other):
+            await door.until(lambda said: said[-1:] == ["Stopped."])
+        assert not any("milk" in said for said in pair.other.shown())
+
+    await each(pairs, see)
+
+
 async def test_a_code_serves_once_and_nobody_else(pairs: list[Pair]) -> None:
     async def rob(pair: Pair) -> None:
         for text in (pair.codes[0], f"{pair.codes[1]} shared"):  # both were used
@@ -141,3 +167,15 @@ async def test_whoever_unlinks_has_their_own_conversation_again_and_may_be_known
         assert one == other
 
     await each(pairs, see)
+
+
+async def test_of_two_who_take_one_code_at_once_one_has_it_and_neither_is_linked(pairs: list[Pair]) -> None:
+    async def race(pair: Pair) -> None:
+        assert (await hear(pair.other, "!unlink", " "))[0] == "This chat has its own conversation again."
+        code = await code_from(pair.one, "!link")
+        said = await asyncio.gather(*(hear(door, f"!link {code}", " ") for door in (pair.other, pair.thief)))
+        assert sorted(told == [UNKNOWN] for told in said) == [False, True]
+        one, other = await pair.conversations()
+        assert one != other
+
+    await each(pairs, race)

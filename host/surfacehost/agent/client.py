@@ -52,9 +52,9 @@ class AgentSessionClient:
         connection is tried again; after that, never.
         """
         session = self.sockets.session(thread_id)
-        async with session.lock:
+        async with session.turn(turn.run_id):
             await self.listening.end(session)
-            session.run_id, session.was_aborted = turn.run_id, False
+            session.run_id = turn.run_id
             deadline = time.monotonic() + self._address.run_timeout_s
             is_whole = False
             try:
@@ -73,14 +73,19 @@ class AgentSessionClient:
                 else:  # whatever is still to come must not be taken for the next answer
                     await self.sockets.drop(session)
 
-    async def abort(self, thread_id: str) -> bool:
-        """Stop the run of *thread_id*; False where none is on. The run itself then ends as ``cancelled``."""
+    async def abort(self, thread_id: str, run_id: str | None = None) -> bool:
+        """Stop the run *run_id* of *thread_id*, or whatever is on and waits there; False where nothing is.
+
+        A run that is on then ends as ``cancelled``, one that waits does when its turn comes.
+        """
         session = self.sockets.known(thread_id)
-        if session is None or session.run_id is None:
+        runs = [one for one in session.stopped if run_id in (None, one)] if session else []
+        if session is None or not runs:
             return False
-        session.was_aborted = True
-        asyncio.get_running_loop().call_later(ABORT_GRACE_S, self._cut, session, session.run_id)
-        await self._tell_to_stop(session)
+        session.stopped.update(dict.fromkeys(runs, True))
+        if session.run_id in runs:
+            asyncio.get_running_loop().call_later(ABORT_GRACE_S, self._cut, session, session.run_id)
+            await self._tell_to_stop(session)
         return True
 
     async def _tell_to_stop(self, session: Session) -> None:

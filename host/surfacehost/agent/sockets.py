@@ -4,6 +4,8 @@ import asyncio
 import ipaddress
 import ssl
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -46,12 +48,28 @@ class Session:
     hearing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while something that the agent said unasked is stored: one after the other."""
     run_id: str | None = None
-    was_aborted: bool = False
+    stopped: dict[str, bool] = field(default_factory=dict)
+    """Of the run that is on, and of those that wait for their turn, whether it was stopped."""
     used_at: float = 0.0
+
+    @asynccontextmanager
+    async def turn(self, run_id: str) -> AsyncIterator[None]:
+        """Wait until a run may be on: one at a time, also of the several chats that share a conversation.
+
+        Raises PlatformError ``cancelled`` when it was stopped before its turn came.
+        """
+        self.stopped[run_id] = False
+        try:
+            async with self.lock:
+                if self.stopped[run_id]:
+                    raise PlatformError(Kind.CANCELLED, "stopped before its turn came")
+                yield
+        finally:
+            self.stopped.pop(run_id, None)
 
     def raise_if_aborted(self, partial: str = "") -> None:
         """Raises PlatformError ``cancelled`` when a person has stopped the run, whatever else went wrong with it."""
-        if self.was_aborted:
+        if self.stopped.get(self.run_id or ""):
             raise PlatformError(Kind.CANCELLED, "stopped", partial=partial)
 
 
