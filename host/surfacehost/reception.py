@@ -31,7 +31,7 @@ class Reception:
             return say(language, "busy")
         if finding == inbox.HASTY:
             return say(language, "hasty", count=behaviour.rate_per_minute)
-        if not event.direct:
+        if not event.direct or behaviour.dm_policy == "disabled":  # an invitation is there even so
             return ""
         if behaviour.dm_policy != "pairing":
             return say(language, "stranger", id=event.sender) if self._is_news(event) else ""

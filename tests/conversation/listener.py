@@ -79,6 +79,11 @@ class Listener:
             await self._send_letters(socket, thread)
             await self._send_letters(socket, thread)
 
+    async def hang_up(self, thread: str, code: int) -> None:
+        """Close the connections of *thread* with this code, and forget them."""
+        for socket in [socket for socket, its in self._sockets.items() if its == thread]:
+            await socket.close(code)
+
     async def all_confirmed(self) -> None:
         """Wait until everything that was said unasked is confirmed."""
         async with asyncio.timeout(20), self.news:
@@ -161,7 +166,8 @@ class Listener:
             await run.say({"type": "TOOL_CALL_START", "toolCallId": "t", "toolCallName": "search"})
         outcome = "success"
         if "slow" in words:
-            await run.say(*[_text("a beginning")] * ("mute" not in words))
+            more = ", and more of it" * ("long" in words)  # enough to be shown while it grows
+            await run.say(*[_text(f"a beginning{more}")] * ("mute" not in words))
             stopped, released = (asyncio.create_task(one.wait()) for one in (run.stopped, run.may_go_on))
             await asyncio.wait({stopped, released}, return_when=asyncio.FIRST_COMPLETED)
             outcome = "cancelled" if stopped.done() else "success"

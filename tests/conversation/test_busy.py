@@ -113,7 +113,7 @@ def test_what_comes_meanwhile_is_one_run_settled_together_also_when_killed(tmp_p
 
 
 def test_an_album_and_a_long_text_come_in_pieces(tmp_path: Path, agent: Listener) -> None:
-    page = page_with(agent, tmp_path, 'debounce_s = 0.5\nbusy = "queue"\n')
+    page = page_with(agent, tmp_path, 'debounce_s = 1.5\nbusy = "queue"\n')
     with page.host:
         first = page.say("look", bundle="album")
         page.host.wait_for(lambda status: status["inbox"])

@@ -40,6 +40,7 @@ async def client(url: str, **patience: Any) -> AsyncIterator[AgentSessionClient]
     try:
         yield made
     finally:
+        await made.listening.close()
         await made.sockets.close()
 
 
@@ -248,6 +249,31 @@ async def test_stopping_a_run_before_its_first_word_asks_nobody_again() -> None:
         assert await session.abort(THREAD)
         assert (await running).kind is Kind.CANCELLED
     assert [frame["type"] for frame in frames] == ["run", "abort"]
+
+
+async def test_a_resting_socket_that_was_lost_is_opened_again_and_one_that_the_agent_closed_is_not() -> None:
+    paths: list[str] = []
+    third = asyncio.Event()
+
+    async def talk(socket: ServerConnection) -> None:
+        assert socket.request is not None
+        paths.append(socket.request.path)
+        is_done = paths[-1].endswith("done")
+        if is_done or paths.count(paths[-1]) == 1:
+            await socket.recv()
+            for kind in ("RUN_STARTED", "RUN_FINISHED"):
+                await socket.send(json.dumps({"type": kind, "runId": "r1"}))
+        elif len(paths) == 4:
+            third.set()
+            await socket.wait_closed()
+        await socket.close(1000 if is_done else 1012)
+
+    async with agent(talk, subprotocols=["ag-ui.v1"]) as url, client(url) as session:
+        for thread in ("done", "lost"):
+            await ask(session, turn(), thread)
+        async with asyncio.timeout(20):
+            await third.wait()
+        assert paths == ["/?thread_id=done", *["/?thread_id=lost"] * 3]  # each pause is twice as long
 
 
 async def test_an_agent_that_reads_bare_text_is_sent_no_abort_frame() -> None:

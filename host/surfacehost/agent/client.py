@@ -38,7 +38,7 @@ class AgentSessionClient:
         self._address = address
         self._breaker = Breaker()
         self.sockets = Sockets(address)
-        self.listening = Listening()
+        self.listening = Listening(self.sockets.reopen)
 
     @property
     def trouble(self) -> str:

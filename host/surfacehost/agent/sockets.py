@@ -112,6 +112,23 @@ class Sockets:
             raise
         return session.connection
 
+    async def reopen(self, session: Session) -> bool:
+        """Open a socket for *session*, which rests and has lost its own; False: not any more, or there is no room.
+
+        No other gives way for it. Raises PlatformError.
+        """
+        await self.drop(session)
+        if not self._rests(session) or not self._places:
+            return False
+        await self.connected(session)
+        if not self._rests(session):  # forgotten meanwhile
+            await self.drop(session)
+        return session.connection is not None
+
+    def _rests(self, session: Session) -> bool:
+        is_young = time.monotonic() - session.used_at <= self._address.idle_close_s
+        return is_young and self.known(session.thread_id) is session
+
     async def connect(self, thread_id: str) -> ClientConnection:
         """A new socket for a thread. Raises PlatformError."""
         address = self._address

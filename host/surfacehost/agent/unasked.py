@@ -17,10 +17,14 @@ from websockets.exceptions import ConnectionClosed
 
 from surfacehost.agent import wire
 from surfacehost.agent.sockets import Session
+from surfacehost.backoff import pause
 from surfacehost.errors import PlatformError
 
 CHUNKS_END_S = 1.0
 """After so long without another one a message that came in chunks is whole: nothing else ends those."""
+
+HUNG_UP = 1000
+"""With this code an agent closes a connection that it has done with (RFC 6455, 7.4.1); any other is mischance."""
 
 Hear = Callable[[str, str, str], Awaitable[None]]
 """Stores what was said: the thread, the message's id and its text. Raises NotReady when it can't now."""
@@ -79,7 +83,9 @@ class Pieces:
 class Listening:
     """Listens on the sockets on which nothing is asked at the moment."""
 
-    def __init__(self) -> None:
+    def __init__(self, reopen: Callable[[Session], Awaitable[bool]]) -> None:
+        """*reopen* gives a session another socket; False: it is to have none. Raises PlatformError."""
+        self._reopen = reopen
         self.hear: Hear | None = None
         """Who is told; nobody: it is let pass."""
         self._ears: dict[Session, asyncio.Task[None]] = {}
@@ -89,7 +95,7 @@ class Listening:
     def begin(self, session: Session) -> None:
         """Listen on the socket of *session*, if it has one, until something is asked there."""
         if session.connection is not None:
-            ear = self._ears[session] = asyncio.create_task(self._listen(session, session.connection))
+            ear = self._ears[session] = asyncio.create_task(self._attend(session))
             ear.add_done_callback(lambda _: self._ears.pop(session, None) if self._ears.get(session) is ear else None)
 
     async def end(self, session: Session) -> None:
@@ -109,6 +115,27 @@ class Listening:
         for task in ears:
             task.cancel()
         await asyncio.gather(*ears, *self._handing, return_exceptions=True)
+
+    async def _attend(self, session: Session) -> None:
+        """Listen there, and on the sockets that follow one which was lost: an agent that is back may have news."""
+        failures = 0
+        while (connection := session.connection) is not None:
+            await self._listen(session, connection)
+            if connection.subprotocol != wire.SUBPROTOCOL or connection.close_code == HUNG_UP:
+                return
+            is_back = None
+            while is_back is None:
+                failures += 1
+                await asyncio.sleep(pause(failures))
+                is_back = await self._dial(session)
+
+    async def _dial(self, session: Session) -> bool | None:
+        """Whether *session* has a socket again; None: not yet."""
+        try:
+            return await self._reopen(session)
+        except PlatformError as error:
+            log.debug("no connection for what the agent may have to say in %s: %s", session.thread_id, error)
+            return None if error.is_repeatable else False
 
     async def _listen(self, session: Session, connection: ClientConnection) -> None:
         pieces = self._pieces_of(connection)

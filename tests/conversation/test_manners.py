@@ -1,0 +1,270 @@
+"""Who is not answered, how much is read, and how the bot behaves while it works: the same on each surface."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from tests.host.test_isolation import install
+
+from surfacehost.texts import say
+from surfacehost_devkit.homeserver import Homeserver
+
+from .doors import Door, MatrixDoor, WebDoor
+from .listener import Listener
+from .street import GROUPS, SURFACES, Street, hear
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+TOKEN = "a-token-for-programs"
+
+WAYS = {
+    "listed": 'dm_policy = "allowlist"\nallow = ["somebody else"]',
+    "disabled": 'dm_policy = "disabled"\nallow = ["*"]',
+    "queue": 'busy = "queue"\nrate_per_minute = 6',
+    "talk": "rate_per_minute = 0\nloop_limit = 0",
+    "pieces": "rate_per_minute = 0\nloop_limit = 0\ndebounce_s = 3",
+}
+
+WITNESS = """
+    from surfacehost import CONTRACT, hookimpl
+    class Trouble:
+        contract = CONTRACT
+        @hookimpl
+        def on_message(self, message):
+            with open({heard!r}, "a") as file: file.write(message.text + "\\n")
+    """
+"""An extension that writes down what it hears."""
+
+
+class Manners:
+    """The street, its agent, and what an extension of its host has heard."""
+
+    def __init__(self, street: Street, agent: Listener, heard: Path) -> None:
+        self.street = street
+        self.agent = agent
+        self._heard = heard
+
+    @property
+    def overheard(self) -> list[str]:
+        return self._heard.read_text().splitlines()
+
+    def done(self, name: str) -> int:
+        """How many events of the surface *name* are done with, whatever became of them."""
+        query = "select count(*) from inbox where surface = ? and state not in ('waiting', 'answered')"
+        with closing(sqlite3.connect(self.street.host.folder / "var" / "surfacehost.db")) as store:
+            return int(store.execute(query, [name]).fetchone()[0])
+
+    async def over(self, name: str, door: Door, count: int, *messages: Any) -> None:
+        """Wait until so many are, and who said *messages* sees whatever was said before."""
+        await self.street.seen(lambda _: self.done(name) >= count)
+        if isinstance(door, MatrixDoor):
+            seen = door.person.seen.events[door.room]
+            await door.person.wait_for(lambda: {*messages} <= {one.event_id for one in seen})
+        elif isinstance(door, WebDoor):
+            await door.page.history(door.chat)
+
+    def unheard(self, *texts: str) -> bool:
+        """Whether neither the agent nor the extension has heard any of *texts*."""
+        everything = "\n".join([*self.agent.asked, *self.overheard])
+        return not any(text in everything for text in texts)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def manners(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserver) -> AsyncIterator[Manners]:
+    folder = tmp_path_factory.mktemp("manners")
+    heard = folder / "heard"
+    heard.touch()
+    environ = install(folder / "trouble", group="surfacehost.extensions", code=WITNESS.format(heard=str(heard)))
+    async with Listener.serve() as agent:
+        settings = (
+            f'send_token = "{TOKEN}"\n[defaults]\ndm_policy = "open"\ndebounce_s = 0.3\n'
+            f'[agent]\nembedded = false\nurl = "{agent.url}"\n'
+        )
+        async with Street.of(folder, homeserver, settings, WAYS, language="ru", environ=environ) as street:
+            yield Manners(street, agent, heard)
+
+
+def language_at(door: Door) -> str:
+    """In which language its person is spoken to: Matrix does not say what people speak, and this host has none."""
+    return "en" if isinstance(door, MatrixDoor) else "ru"
+
+
+async def a_stranger_is_told_their_id_once_and_heard_by_nobody(manners: Manners, name: str, door: Door) -> None:
+    is_invited = isinstance(door, MatrixDoor)
+    messages = [await door.say(text) for text in (f"let me in, {name}", f"please, {name}", "!status")]
+    await manners.over(name, door, 3 + is_invited, *messages)
+    told = [door.greeting] if isinstance(door, MatrixDoor) else door.shown()
+    before, after = say(language_at(door), "stranger", id="|").split("|")
+    assert len(told) == 1
+    assert told[0].startswith(before)
+    assert told[0].endswith(after)
+    assert door.shown() == ([] if is_invited else told)
+    assert manners.unheard(f"let me in, {name}", f"please, {name}")
+
+
+async def nobody_hears_anything_where_direct_chats_are_off(manners: Manners, name: str, door: Door) -> None:
+    messages = [await door.say(text) for text in (f"anybody here, {name}?", "!status")]
+    await manners.over(name, door, 2 + isinstance(door, MatrixDoor), *messages)
+    assert door.shown() == []
+    assert manners.unheard(f"anybody here, {name}?")
+
+
+async def each_waits_for_its_turn_and_what_is_too_much_is_said_once(manners: Manners, name: str, door: Door) -> None:
+    language, street = language_at(door), manners.street
+    await door.say(f"slow 1, {name}")
+    run = await manners.agent.begun(f"slow 1, {name}")
+    for number in (2, 3):
+        await door.say(f"{number}, {name}")
+    waits = []
+    if isinstance(door, WebDoor):  # elsewhere a mark says it
+        waits = await door.until(lambda said: said)
+        assert waits == [say(language, "waits")]
+    await street.seen(lambda status: status["inbox"][name]["open"] == 3)
+    run.may_go_on.set()
+    await door.until(lambda said: f"heard: 3, {name}" in said)
+    for number in range(4, 9):
+        await door.say(f"{number}, {name}")
+    hasty = say(language, "hasty", count=6)
+    said = await door.until(lambda said: {hasty, f"heard: 6, {name}"} <= {*said})
+    await street.quiet(name)
+    said.remove(hasty)  # it is said at once, before or after what still waits for its answer
+    assert said == [*waits, f"a beginning heard: slow 1, {name}", *(f"heard: {n}, {name}" for n in range(2, 7))]
+    assert manners.unheard(f"7, {name}", f"8, {name}")
+    assert f"6, {name}" in manners.overheard  # which can hear
+
+
+async def it_types_until_the_answer_is_there_and_nothing_is_shown_too_soon(
+    manners: Manners, name: str, door: Door
+) -> None:
+    first = len(door.shown())
+    await door.say(f"slow and mute, {name}")
+    run = await manners.agent.begun(f"slow and mute, {name}")
+    await door.until(lambda _: door.is_typing())
+    assert door.shown()[first:] == []
+    run.may_go_on.set()
+    await door.until(lambda said: said[first:] == [f"heard: slow and mute, {name}"] and not door.is_typing())
+
+    began, beginning = time.monotonic(), "a beginning, and more of it"
+    await door.say(f"slow and long, {name}")
+    run = await manners.agent.begun(f"slow and long, {name}")
+    await door.until(lambda _: door.growing().endswith(beginning))
+    assert isinstance(door, WebDoor) or time.monotonic() - began > 0.7  # the page shows each word as it comes
+    run.may_go_on.set()
+    whole = f"{beginning} heard: slow and long, {name}"
+    await door.until(lambda said: said[first + 1 :] == [whole] and not door.is_typing())
+    await manners.street.quiet(name)
+    assert len(door.shown()) == first + 2
+    assert not door.is_typing()
+
+
+async def what_is_being_answered_can_be_changed_until_it_has_acted(manners: Manners, name: str, door: Door) -> None:
+    first, done = len(door.shown()), manners.done(name)
+    message = await door.say(f"slow words, {name}")
+    run = await manners.agent.begun(f"slow words, {name}")
+    await door.edit(message, f"other words, {name}")
+    await door.until(lambda said: said[first:] == [f"heard: other words, {name}"])
+    assert run.stopped.is_set()
+    assert (await manners.agent.run_of(f"other words, {name}")).asked["runId"] != run.asked["runId"]
+
+    message = await door.say(f"slow tool, {name}")
+    run = await manners.agent.begun(f"slow tool, {name}")
+    await door.edit(message, f"never, {name}")
+    await manners.over(name, door, done + 3)
+    run.may_go_on.set()
+    await door.until(lambda said: said[first + 1 :] == [f"a beginning heard: slow tool, {name}"])
+    assert manners.unheard(f"never, {name}")
+
+    if isinstance(door, MatrixDoor):  # a Telegram bot hears nothing of what is deleted
+        message = await door.say(f"slow secret, {name}")
+        run = await manners.agent.begun(f"slow secret, {name}")
+        await door.take_back(message)
+        await door.until(lambda said: said[first + 2 :] == [f"a beginning\n\n{say('en', 'stopped')}"])
+        assert run.stopped.is_set()
+
+
+async def a_text_that_comes_in_pieces_is_one_run(manners: Manners, name: str, door: Door) -> None:
+    """Telegram's clients cut at 4,096 characters; on Matrix and the web people send what they paste in several."""
+    first, pieces = len(door.shown()), ["x" * 4000, "y" * 4000, f"its end, {name}"]
+    for text in pieces:
+        await door.say(text)
+    run = await manners.agent.run_of("\n".join(pieces))
+    assert [one["content"][0]["text"] for one in run.asked["messages"]] == pieces
+    said = await door.until(lambda said: any(one.endswith(f"its end, {name}") for one in said))
+    assert "".join(said[first:]).count(f"its end, {name}") == 1
+    assert not {*pieces} & {*manners.agent.asked}
+
+
+async def what_an_agent_that_was_away_has_to_say_waits_for_nobody(manners: Manners, name: str, door: Door) -> None:
+    await hear(door, f"hi, {name}", f"heard: hi, {name}")
+    thread = (await manners.agent.run_of(f"hi, {name}")).thread
+    await manners.agent.hang_up(thread, 1012)  # it restarts (RFC 6455, 7.4.1)
+    await manners.agent.tell(thread, f"news-{name}", f"by the way, {name}")
+    await door.until(lambda said: said[-1] == f"by the way, {name}")
+
+
+BEHAVIOURS: dict[Any, tuple[str, Sequence[str]]] = {
+    a_stranger_is_told_their_id_once_and_heard_by_nobody: ("listed", SURFACES),
+    nobody_hears_anything_where_direct_chats_are_off: ("disabled", SURFACES),
+    each_waits_for_its_turn_and_what_is_too_much_is_said_once: ("queue", SURFACES),
+    it_types_until_the_answer_is_there_and_nothing_is_shown_too_soon: ("talk", SURFACES),
+    what_is_being_answered_can_be_changed_until_it_has_acted: ("talk", GROUPS),
+    a_text_that_comes_in_pieces_is_one_run: ("pieces", SURFACES),
+    what_an_agent_that_was_away_has_to_say_waits_for_nobody: ("pieces", SURFACES),
+}
+"""Each with the doors at which it is seen, and the surfaces: one after the other at the same doors."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def seen(manners: Manners) -> AsyncIterator[dict[Any, asyncio.Task[None]]]:
+    """All of them, side by side."""
+    turns = {way: asyncio.Lock() for way in WAYS}
+
+    async def see(behaviour: Any, way: str, surfaces: Sequence[str]) -> None:
+        async def one(_street: Street, name: str, door: Door) -> None:
+            await behaviour(manners, name, door)
+
+        async with turns[way]:
+            await manners.street.on_each(way, one, surfaces)
+
+    tasks = {one: asyncio.create_task(see(one, *where)) for one, where in BEHAVIOURS.items()}
+    yield tasks
+    for task in tasks.values():
+        task.cancel()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
+@pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda one: str(one.__name__))
+async def test_on_every_surface(seen: dict[Any, asyncio.Task[None]], behaviour: Any) -> None:
+    await seen[behaviour]
+
+
+async def test_what_is_sent_is_said_once_when_killed_behind_it_and_also_while_away(manners: Manners) -> None:
+    street, token = manners.street, {"Authorization": f"Bearer {TOKEN}"}
+    keys = {}
+
+    async def ask(_street: Street, name: str, door: Door) -> None:
+        await hear(door, f"where, {name}", f"heard: where, {name}")
+        keys[name] = (await manners.agent.run_of(f"where, {name}")).thread
+
+    async def told(_street: Street, name: str, door: Door) -> None:
+        await hear(door, f"and now, {name}", f"heard: and now, {name}")
+        assert door.shown()[-3:] == [f"posted, {name}", f"commanded, {name}", f"heard: and now, {name}"]
+
+    await street.on_each("talk", ask)
+    async with httpx.AsyncClient(base_url=street.host.address, headers=token, trust_env=False) as http:
+        for name, key in keys.items():
+            said = await http.post("/send", json={"to": key, "text": f"posted, {name}"})
+            assert said.status_code == httpx.codes.ACCEPTED, said.text
+    street.host.kill()
+    for name, key in keys.items():
+        done = await asyncio.to_thread(street.host.command, "send", "--to", key, f"commanded, {name}")
+        assert done.returncode == 0, done.stderr
+    await street.open()
+    await street.on_each("talk", told)
