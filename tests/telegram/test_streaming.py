@@ -88,6 +88,25 @@ async def test_a_draft_that_nothing_changes_is_kept_alive(
     assert texts(api, alice) == [WHOLE]
 
 
+async def test_a_draft_that_came_too_soon_after_another_is_shown_though_nothing_grows(
+    desk: Desk, api: BotApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ChatBudget, "DRAFT_EVERY_S", 0.5)
+    alice, bot = api.world.person(), api.world.bot()
+
+    async def grow(_message: Message) -> AsyncIterator[str]:
+        await api.world.wait_for_call("sendMessageDraft")  # "Thinking…"
+        yield "so far"
+        await api.world.wait_for(lambda: [one for one in api.world.drafts(alice.id) if one.text == "so far"] or None)
+
+    async with desk.host(desk.surface(bot)) as host:
+        host.client.growing = grow
+        api.world.write(alice, "hi")
+        await host.until(lambda: host.settled)
+    assert len(api.calls.of("sendMessageDraft")) == 2
+    assert texts(api, alice) == [WHOLE]
+
+
 @pytest.mark.parametrize("reason", ["TEXTDRAFT_PEER_INVALID", "no such method"])
 async def test_where_no_drafts_are_taken_the_answer_grows_by_edits(reason: str, desk: Desk, api: BotApi) -> None:
     alice, bob, bot = api.world.person(), api.world.person("Bob"), api.world.bot()

@@ -24,6 +24,8 @@ from surfacehost_telegram.settings import Technique
 
 KEEP_S = 20.0
 """A draft that nothing changes is shown anew: Telegram forgets it after 30 seconds."""
+LOOK_S = 1.0
+"""How soon a draft for which there was no room is shown, also where the answer does not go on growing."""
 RENDER_IN_THREAD = 20_000
 """From this many characters on rendering takes long enough to hold up the loop."""
 
@@ -54,6 +56,7 @@ class Stream:
         self._topic = topic_of(message)
         self._is_drafting = False
         self._draft = draft_id_of(message.id)
+        self._newest: Mapping[str, Any] = {}
         self._shown: Mapping[str, Any] = {}
         self._shown_at = 0.0
         self._is_over = False
@@ -83,6 +86,7 @@ class Stream:
             try:
                 body = await self._render(preview.body)
                 if body is not None and body != self._shown:
+                    self._newest = body
                     await self._show(preview, body, answers)
             except Dropped:
                 log.debug("no room for a preview in chat %s", self._chat)
@@ -169,11 +173,11 @@ class Stream:
         try:
             async with self._in_flight:
                 if self._is_drafting and not self._is_over:
-                    rest = self._shown_at + KEEP_S - monotonic() if self._shown_at else 0.0
-                    if rest > 0 or await self._draw(self._shown):
-                        return max(rest, 1.0)
+                    is_kept = self._shown_at and monotonic() < self._shown_at + KEEP_S
+                    if (is_kept and self._shown == self._newest) or await self._draw(self._newest):
+                        return LOOK_S
             if not self._is_over:
                 await type_once(self._bot, self._chat, self._topic)
         except Dropped:
             log.debug("no room for typing in chat %s", self._chat)
-        return EVERY_S
+        return LOOK_S if self._is_drafting else EVERY_S
