@@ -2,8 +2,12 @@
 
 import sqlite3
 from contextlib import closing
+from types import SimpleNamespace
 from typing import Any
 
+from surfacehost import Edit, Message
+from surfacehost.previews import Growth
+from surfacehost.runs import RESTART_WITHIN_S, Runs
 from surfacehost_devkit.hostprocess import wait_until
 
 from .conftest import Page
@@ -44,6 +48,26 @@ def test_an_edit_begins_the_run_anew(shared: Page) -> None:
     shared.say("hello", "bob", kind="edit", of=slow)
     assert shared.final(slow) == "echo: hello"
     assert [one["text"] for one in shared.shown(slow, "answer", "notice")] == ["echo: hello"]
+
+
+def test_a_run_begins_anew_for_who_asked_while_it_is_young_and_has_not_acted() -> None:
+    message = Message(surface="toy", id="1", chat="c", sender="ann", direct=True, text="old")
+    growth = Growth()
+    visit: Any = SimpleNamespace(entry=SimpleNamespace(event=message), growth=growth)
+    parts: Any = dict.fromkeys(("conversation", "replies", "tenants", "ways", "files", "locale"))
+    runs = Runs(visits={("toy", "1"): visit}, **parts)
+
+    def may(sender: str = "ann") -> bool:
+        return runs.may_restart(Edit(surface="toy", id="2", chat="c", sender=sender, direct=True, of="1", text="new"))
+
+    assert (may(), may("bob")) == (True, False)
+    growth.asked_at -= RESTART_WITHIN_S - 1
+    assert may()
+    growth.asked_at -= 1
+    assert not may()  # the answer to the old words is at hand
+    visit.growth = Growth()
+    visit.growth.work("search", is_tool=True)
+    assert not may()
 
 
 def test_what_is_taken_back_is_stopped_and_erased(shared: Page) -> None:

@@ -16,7 +16,7 @@ from tests.host.test_isolation import install
 from surfacehost.texts import say
 from surfacehost_devkit.homeserver import Homeserver
 
-from .doors import Door, MatrixDoor, WebDoor
+from .doors import Door, MatrixDoor, TelegramDoor, WebDoor
 from .listener import Listener
 from .street import GROUPS, SURFACES, Street, hear
 
@@ -162,6 +162,7 @@ async def it_types_until_the_answer_is_there_and_nothing_is_shown_too_soon(
     await manners.street.quiet(name)
     assert len(door.shown()) == first + 2
     assert not door.is_typing()
+    assert not isinstance(door, TelegramDoor) or door.growing() == ""
 
 
 async def what_is_being_answered_can_be_changed_until_it_has_acted(manners: Manners, name: str, door: Door) -> None:
