@@ -21,6 +21,9 @@ PAIRS = (("matrix_x", "telegram_x"), ("telegram_y", "web_y"), ("web_z", "matrix_
 THIEVES = {"telegram_x": "telegram_z", "web_y": "web_x", "matrix_z": "matrix_y"}
 """Who stands beside the second of them, at another door of the same surface."""
 
+NOT_SAID = ("surface: ", "milk")
+"""What was asked and then given up."""
+
 ALREADY = "That chat is linked already; /unlink there ends it."
 UNKNOWN = "There is no such code, or it is too old. /link makes a new one."
 
@@ -133,12 +136,17 @@ async def test_what_is_written_in_the_other_chat_breaks_nothing_off_and_stop_the
 
         await pair.one.say("!demo slow 60")
         await street.working(pair.names[0])
+        await pair.one.say("!demo context")  # which stands alone: it waits, and interrupts nothing
+        await street.seen(lambda status: status["inbox"][pair.names[0]]["open"] == 2)
         await pair.other.say("no milk")
         await street.working(pair.names[1])
+        assert "waiting behind it: 2" in (await hear(pair.other, "!status", "waiting"))[0]
         await pair.other.say("!stop")
-        for door in (pair.one, pair.other):
-            await door.until(lambda said: said[-1:] == ["Stopped."])
-        assert not any("milk" in said for said in pair.other.shown())
+        await pair.one.until(lambda said: said[-1:] == ["Stopped."])
+        await pair.other.until(lambda said: {*said[-2:]} == {"Stopped.", "Given up, of what was waiting: 1."})
+        for name in pair.names:
+            await street.quiet(name)
+        assert not any(word in said for door in (pair.one, pair.other) for said in door.shown() for word in NOT_SAID)
 
     await each(pairs, see)
 

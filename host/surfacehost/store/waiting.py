@@ -24,15 +24,16 @@ class Queue:
 
 
 async def queue(tx: Transaction, entry: Entry) -> Queue:
-    """What is open in the conversation of *entry*, itself left out."""
+    """What is open in the conversation of *entry*, itself left out; in all chats that share it."""
     running, waiting = await _open(tx, entry)
-    return Queue(running=readable(running["body"]) if running else None, count=len(waiting))
+    count = len(waiting) + len(running[1:])  # one run at a time: those of the other chats wait for their turn
+    return Queue(running=readable(running[0]["body"]) if running else None, count=count)
 
 
 async def give_up(tx: Transaction, entry: Entry, *, person: str | None) -> Queue:
     """Give up what waits and was said before *entry*: *person*'s alone where one is named. Raises Fenced.
 
-    What is being worked on is let be; what the host itself has to say as well.
+    In all chats that share the conversation. What is being worked on is let be, and what the host itself has to say.
     """
     await hold(tx, entry)
     running, waiting = await _open(tx, entry)
@@ -40,7 +41,7 @@ async def give_up(tx: Transaction, entry: Entry, *, person: str | None) -> Queue
     mine = [number for number, event in events.items() if event and event.sender and person in (None, event.sender)]
     for number in mine:
         await tx.run("update inbox set state = 'ignored', error = 'given up by /stop' where id = :id", id=number)
-    return Queue(running=readable(running["body"]) if running else None, count=len(mine))
+    return Queue(running=readable(running[0]["body"]) if running else None, count=len(mine))
 
 
 async def latest(tx: Transaction, entry: Entry) -> list[Message]:
@@ -66,15 +67,20 @@ def _together(first: Message, before: Sequence[Message], along: Sequence[Along])
     return replace(first, text=text, attachments=tuple(file for piece in pieces for file in piece.attachments))
 
 
-async def _open(tx: Transaction, entry: Entry) -> tuple[Row | None, list[Row]]:
-    """The event being worked on, if any, and those that wait, from before *entry*."""
-    lane = entry.lane.rstrip(FAST)
-    rows = await tx.rows(
-        "select id, body, state from inbox where lane = :lane and state in ('waiting', 'answered') and id < :id"
-        " and head is null order by id",
-        lane=lane, id=entry.id,
-    )  # fmt: skip
-    is_claimed = bool(await tx.rows("select 1 from thread where lane = :lane and owner is not null", lane=lane))
-    first = rows.pop(0) if rows and is_claimed else None
-    is_running = first is not None and first["state"] == "waiting"
-    return first if is_running else None, [row for row in rows if row["state"] == "waiting"]
+async def _open(tx: Transaction, entry: Entry) -> tuple[list[Row], list[Row]]:
+    """From before *entry*: of each chat of the conversation the event being worked on, if any; and those that wait."""
+    own = entry.lane.rstrip(FAST)
+    sharing = await tx.rows("select lane from link where home = :home and lane <> :own", home=entry.home, own=own)
+    running, waiting = [], []
+    for lane in (own, *(row["lane"] for row in sharing)):
+        rows = await tx.rows(
+            "select id, body, state from inbox where lane = :lane and state in ('waiting', 'answered') and id < :id"
+            " and head is null order by id",
+            lane=lane, id=entry.id,
+        )  # fmt: skip
+        is_claimed = bool(await tx.rows("select 1 from thread where lane = :lane and owner is not null", lane=lane))
+        if rows and is_claimed:
+            first = rows.pop(0)
+            running += [first] * (first["state"] == "waiting")
+        waiting += [row for row in rows if row["state"] == "waiting"]
+    return running, waiting
