@@ -36,7 +36,7 @@ class Courtesies:
         self._untold: asyncio.Queue[tuple[float, Message, str]] = asyncio.Queue(MOST)
         self._due: asyncio.Queue[tuple[Event, str | None]] = asyncio.Queue(MOST)
         self._working: set[str] = set()
-        self._waiting: dict[str, str] = {}
+        self._waiting: dict[str, Event] = {}
         """For each lane in which one waits, the first that does: it is told so, not each."""
         self._marked: set[str] = set()
         self._standing: set[str] = set()
@@ -66,7 +66,7 @@ class Courtesies:
     def stored(self, event: Event, lane: str) -> None:
         """*event* is in the inbox: the first that has to wait for the one before it is told so."""
         if isinstance(event, Message) and event.sender and lane in self._working and lane not in self._waiting:
-            self._waiting[lane] = event.id
+            self._waiting[lane] = event
             self._mark(event, WAITS)
             if self._surface is None and not self._untold.full():
                 self._untold.put_nowait((time.monotonic() + TOLD_AFTER_S, event, lane))
@@ -76,21 +76,26 @@ class Courtesies:
         if entry.lane.endswith(FAST):
             return
         self._working.add(entry.lane)
-        self._waiting.pop(entry.lane, None)
-        for event in (entry.event, *(one.event for one in entry.along)):
+        events = (entry.event, *(one.event for one in entry.along))
+        waited = self._waiting.pop(entry.lane, None)
+        if waited is not None and waited.id not in {event.id for event in events}:
+            self._clear(waited)
+        for event in events:
             if isinstance(event, Message) and event.sender:
                 if not event.direct:
                     self._mark(event, SEEN)
-                elif event.id in self._marked:
-                    self._mark(event, None)
+                else:
+                    self._clear(event)
 
     def put_off(self, entry: Entry) -> None:
         """*entry* is tried again later."""
         self._working.discard(entry.lane)
 
-    def ended(self, entry: Entry, *, has_failed: bool) -> None:
-        """*entry* is done with."""
+    def ended(self, entry: Entry, *, has_failed: bool, is_last: bool) -> None:
+        """*entry* is done with; *is_last*: nothing is taken up behind it, so what waited was given up."""
         self._working.discard(entry.lane)
+        if is_last and (waited := self._waiting.pop(entry.lane, None)):
+            self._clear(waited)
         for event in (entry.event, *(one.event for one in entry.along)):
             if event.id in self._marked:
                 self._mark(event, FAILED if has_failed else None)
@@ -99,8 +104,12 @@ class Courtesies:
         while True:
             due_at, event, lane = await self._untold.get()
             await asyncio.sleep(due_at - time.monotonic())
-            if self._waiting.get(lane) == event.id:
+            if self._waiting.get(lane) is event:
                 await self._tell(event, lane)
+
+    def _clear(self, event: Event) -> None:
+        if event.id in self._marked:
+            self._mark(event, None)
 
     def _mark(self, event: Event, mark: str | None) -> None:
         if self._surface is None or self._due.full():

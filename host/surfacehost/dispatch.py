@@ -181,7 +181,8 @@ class Dispatch:
         following = await self._insist(write_down)
         if isinstance(outcome, inbox.Settled):
             self._settled(entry, visit.entry.ends if outcome.state == inbox.DONE else outcome.state)
-            self.courtesies.ended(entry, has_failed=visit.has_failed or outcome.error is not None)
+            has_failed = visit.has_failed or outcome.error is not None
+            self.courtesies.ended(entry, has_failed=has_failed, is_last=following is None)
         else:
             self.courtesies.put_off(entry)
         return following

@@ -93,3 +93,11 @@ def test_marks_tell_that_one_waits_that_one_was_seen_and_that_one_failed(shared:
     assert shared.marks(slow) == shared.marks(second) == []  # never on each
     assert shared.marks(seen) == ["👀", None]
     assert shared.marks(failed)[-1] == "⚠️"
+
+
+def test_no_mark_stays_on_what_is_given_up(shared: Page) -> None:
+    running(shared, "/demo slow 60", "dora")
+    waits = shared.say("one", "dora")
+    wait_until(lambda: shared.marks(waits) == ["⏳"], 20, shared.host.log_tail)
+    shared.say("/stop", "dora")
+    wait_until(lambda: shared.marks(waits) == ["⏳", None], 20, shared.host.log_tail)
