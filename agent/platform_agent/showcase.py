@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import math
 import struct
 import zlib
 from collections.abc import AsyncIterator, Iterator
@@ -75,11 +76,15 @@ async def context(call: Call) -> AsyncIterator[Frame]:
 
 async def stream(call: Call) -> AsyncIterator[Frame]:
     """Words, one at a time."""
-    count, interval = call.count(0, 20, 10_000), call.number(1, 0.1, 60)
+    count, interval, look = call.count(0, 20, 10_000), call.number(1, 0.1, 60), call.word(2, "plain")
+    if look not in ("plain", "bold"):
+        raise Usage
+    mark = "**" if look == "bold" else ""
     message_id = f"{call.turn.run_id}-answer"
     yield events.begin_text(message_id)
     for number in range(1, count + 1):
-        for event in events.add_text(message_id, f"word{number}" if number == 1 else f" word{number}"):
+        word = f"{mark}word{number}{mark}"
+        for event in events.add_text(message_id, word if number == 1 else f" {word}"):
             yield event
         await asyncio.sleep(interval)
     yield events.end_text(message_id)
@@ -136,11 +141,13 @@ async def approve(call: Call) -> AsyncIterator[Frame]:
         yield event
 
 
-def picture() -> bytes:
-    """A PNG of 64 by 64 pixels: a green square."""
-    rows = b"".join(b"\0" + b"\x2e\xa0\x43" * 64 for _ in range(64))
-    header = struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+def picture(size: int = 0) -> bytes:
+    """A PNG of a green square: of 64 by 64 pixels, or of so many that it has at least *size* bytes."""
+    side = max(64, math.isqrt(size // 3) + 1)
+    rows = (b"\0" + b"\x2e\xa0\x43" * side) * side
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    data = zlib.compress(rows, 0 if size else -1)
+    chunks = [(b"IHDR", header), (b"IDAT", data), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
     )
@@ -148,12 +155,13 @@ def picture() -> bytes:
 
 async def file(call: Call) -> AsyncIterator[Frame]:
     """A file, then a sentence."""
-    kind, size = call.word(0, "text"), call.count(1, 13, 600_000)
+    kind = call.word(0, "text")
+    size = call.count(1, 13 if kind == "text" else 0, 600_000)
     if kind == "text":
         data = (b"Hello, file!\n" * (size // 13 + 1))[:size]
         part, name = _part("document", "hello.txt", "text/plain", data), "hello.txt"
     elif kind == "image":
-        part, name = _part("image", "square.png", "image/png", picture()), "square.png"
+        part, name = _part("image", "square.png", "image/png", picture(size)), "square.png"
     else:
         raise Usage
     yield part
@@ -214,7 +222,7 @@ def commands() -> Iterator[tuple[str, Command]]:
     yield "help", Command(usage="/demo help", sentence="this list", run=help_text)
     yield "memory", Command(usage="/demo memory", sentence="what this thread said before", run=memory)
     yield "context", Command(usage="/demo context", sentence="what the host told about you", run=context)
-    yield "stream", Command(usage="/demo stream [n] [s]", sentence="n words, one every s seconds", run=stream)
+    yield "stream", Command(usage="/demo stream [n] [s] [bold]", sentence="n words, one every s seconds", run=stream)
     yield "markdown", Command(usage="/demo markdown", sentence="every kind of formatting", run=markdown)
     yield "long", Command(usage="/demo long [chars] [text|code]", sentence="a long answer", run=long)
     yield "tool", Command(usage="/demo tool", sentence="a tool call", run=tool)

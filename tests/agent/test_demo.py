@@ -59,8 +59,8 @@ async def test_attachments_are_named(client: Client) -> None:
         ("/demo cut", "This answer ends in the middle of a"),
         ("/demo file", "Here is hello.txt."),
         ("/demo drop 99999", "usage: /demo drop [chars]"),
-        ("/demo stream nan", "usage: /demo stream [n] [s]"),
-        ("/demo stream -1", "usage: /demo stream [n] [s]"),
+        ("/demo stream nan", "usage: /demo stream [n] [s] [bold]"),
+        ("/demo stream 3 0 red", "usage: /demo stream [n] [s] [bold]"),
         ("/demo garbage other", "usage: /demo garbage [unknown|malformed|text|binary|huge]"),
         ("/demo error", "usage: /demo error <code> [s]"),
         ("/demo refuse", "usage: /demo refuse <code> [n] [s]"),
@@ -129,6 +129,7 @@ async def test_status_lines_are_counted(client: Client) -> None:
         ("/demo file", "hello.txt", "document", b"Hello, file!\n"),
         ("/demo file text 5", "hello.txt", "document", b"Hello"),
         ("/demo file image", "square.png", "image", showcase.picture()),
+        ("/demo file image 300000", "square.png", "image", showcase.picture(300_000)),
     ],
 )
 async def test_files_arrive_whole(client: Client, command: str, name: str, kind: str, data: bytes) -> None:

@@ -15,7 +15,7 @@ from nio.crypto.attachments import decrypt_attachment  # type: ignore[import-unt
 from tests.matrix.secretperson import SecretPerson
 from tests.matrix.smallhost import PASSWORD, direct_chat
 from tests.matrix.test_encryption import garbled, raw_events
-from tests.matrix.test_files import media
+from tests.matrix.test_files import media, small
 from tests.matrix.test_hazards import TO_DEVICE, claim, last_key, never_offered, seal, sealed_in
 from tests.matrix.test_verification import Verifier
 from tests.matrix.wholehost import LONG, Whole, delete_device, numbers_in, read_by, whole_host
@@ -91,13 +91,19 @@ async def test_files_come_in_and_go_out_encrypted(whole: Whole, room: str, carol
     await carol.hears(f"echo: what is it?\n{line}")
     assert data in [one.read_bytes() for one in (whole.process.folder / "var" / "media").rglob("*") if one.is_file()]
 
-    await carol.send(room, "!demo file image")
+    await carol.send(room, "!demo file image 300000")
     sent = (await carol.hears("square.png")).source["content"]
-    assert (sent["msgtype"], "url" in sent) == ("m.image", False)
-    sealed = await asyncio.to_thread(media, whole.homeserver, sent["file"]["url"], carol.nio.access_token)
-    assert sealed != picture()
-    key, hashes = sent["file"]["key"]["k"], sent["file"]["hashes"]["sha256"]
-    assert decrypt_attachment(sealed, key, hashes, sent["file"]["iv"]) == picture()
+    assert (sent["msgtype"], "url" in sent, "thumbnail_url" in sent["info"]) == ("m.image", False, False)
+    assert await opened(whole, carol, sent["file"]) == picture(300_000)
+    assert small(await opened(whole, carol, sent["info"]["thumbnail_file"]))[0] == "JPEG"
+
+
+async def opened(whole: Whole, carol: SecretPerson, file: dict[str, Any]) -> bytes:
+    """What is in an encrypted *file* of a message; it is not what the homeserver has."""
+    sealed = await asyncio.to_thread(media, whole.homeserver, file["url"], carol.nio.access_token)
+    data: bytes = decrypt_attachment(sealed, file["key"]["k"], file["hashes"]["sha256"], file["iv"])
+    assert sealed != data
+    return data
 
 
 async def test_a_long_text_comes_whole_in_several_messages(room: str, carol: SecretPerson, bot: Account) -> None:

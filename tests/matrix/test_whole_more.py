@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, aclosing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -17,7 +18,7 @@ from tests.matrix.conftest import MakePerson
 from tests.matrix.smallhost import PASSWORD, direct_chat
 from tests.matrix.test_provision import rooms_in
 from tests.matrix.test_upgrades import became
-from tests.matrix.wholemore import NOWHERE, More, more_host
+from tests.matrix.wholemore import NOWHERE, QUICK, SPACE, More, more_host
 
 from surfacehost_devkit import faults
 from surfacehost_devkit.faultproxy import Passage
@@ -142,8 +143,12 @@ async def test_a_homeserver_that_is_stopped_and_goes_on_costs_no_answer(more: Mo
     more.homeserver.pause()
     try:
         await asyncio.to_thread(more.process.wait_for, lambda status: "answered" in steps_of(status, question))
+        assert "does not answer in time" in (await more.until_state("picky", "waiting"))["reason"]
+        code, text = await asyncio.to_thread(more.process.readiness)
+        assert (code, "picky: waiting: " in text) == (503, True)
     finally:
         more.homeserver.resume()
+    await more.until_state("picky", "up")
     answer = await friend.replies(room, after=question, from_=picky.user_id)
     assert await asked(friend, room, picky.user_id, "still there?") == "echo: still there?"
     assert len(friend.seen.messages(room, after=question, from_=picky.user_id)) == len(answer) + 1 == 2
@@ -156,7 +161,7 @@ def steps_of(status: dict[str, Any], question: str) -> list[str]:
 async def test_it_types_all_through_a_long_run_and_shows_its_answer_in_few_edits(
     more: More, friend: MatrixPerson
 ) -> None:
-    """A notice lasts for 30 s and is renewed after 20 s; edits come after 1.5, 3, 6 … s."""
+    """A notice lasts for 30 s and is renewed after 20 s; each edit is waited for longer than the one before."""
     picky, (room, _) = more.accounts["picky"], more.running
 
     def notices() -> list[Passage]:
@@ -165,8 +170,16 @@ async def test_it_types_all_through_a_long_run_and_shows_its_answer_in_few_edits
     await friend.wait_for(lambda: any("word210" in said for said in friend.seen.said(room, picky.user_id)), 40)
     begun, renewed, *_ = notices()
     assert 15 < renewed.started - begun.started < 30
-    edits = [event for event in await friend.history(room) if event.sender == picky.user_id and event.replaces]
-    assert 2 <= len(edits) <= 5
+    said = [event for event in await friend.history(room) if event.sender == picky.user_id and event.body]
+    *shown, whole = [event for event in said if event.replaces or "word1" in event.body]
+    assert len(shown) == QUICK.most == 8
+    waited = [(then.at_ms - one.at_ms) / 1000 for one, then in pairwise(shown)]
+    least = [*QUICK.intervals_s, *[QUICK.intervals_s[-1]] * len(waited)]
+    assert all(seconds > due * 0.6 for seconds, due in zip(waited, least, strict=False)), waited
+    assert {one.replaces for one in (*shown[1:], whole)} == {shown[0].event_id}
+    new, words = whole.content["m.new_content"], [f"word{number}" for number in range(1, 211)]
+    assert new["body"] == " ".join(f"**{word}**" for word in words)
+    assert new["formatted_body"] == f"<p>{' '.join(f'<strong>{word}</strong>' for word in words)}</p>"
 
 
 async def test_it_asks_for_what_it_uses_alone(more: More) -> None:
@@ -185,15 +198,22 @@ async def test_after_a_restart_a_direct_chat_is_one_however_many_are_in_it_and_t
     chat = await direct_chat(alice, named)
     await alice.invite(chat, bob.user_id)
     await bob.join(chat)
-    pair = await alice.create_room(name="group", invite=[named.user_id])
-    await became("join", pair, alice, named)
+    pair, listed = [await alice.create_room(name="group", invite=[named.user_id]) for _ in range(2)]
+    for group in (pair, listed):
+        await became("join", group, alice, named)
+    async with aclosing(MatrixApi(more.homeserver.url, named.access_token)) as api:  # another client of its account
+        path = ("user", named.user_id, "account_data", "m.direct")
+        await api.call("PUT", *path, json={alice.user_id: [listed]})
+    assert await asked(alice, listed, named.user_id, "and now?") == "echo: and now?"
     await alice.create_room(direct=True, invite=[team.user_id])
     space = (await alice.wait_invite(team.user_id)).room_id
     (hall,) = await rooms_in(alice, space)
+    await take_apart(more, space, hall["room_id"])
     more.process.kill()
-    more.configure('name = "Crew"\nrooms = ["Hall", { name = "News", topic = "What is new" }]')
+    more.configure(SPACE.replace("Team", "Crew").replace('"]', '", { name = "News", topic = "What is new" }]'))
     await asyncio.to_thread(more.process.start)
     await more.until_state("named", "up")
+    assert await asked(alice, listed, named.user_id, "and then?") == "echo: and then?"
     for room, one in ((pair, alice), (chat, bob)):
         silent = await one.send(room, "not for you")
         answer = await asked(alice, room, named.user_id, "and me?", mentions=room == pair)
@@ -207,3 +227,16 @@ async def test_after_a_restart_a_direct_chat_is_one_however_many_are_in_it_and_t
             pass
     assert [one["name"] for one in rooms] == ["Hall", "News"]
     assert (rooms[0]["room_id"], rooms[1]["topic"]) == (hall["room_id"], "What is new")
+    top = (await alice.hierarchy(space))[0]
+    assert (top["topic"], top["avatar_url"]) == ("All of us", "mxc://localhost/face")
+
+
+async def take_apart(more: More, space: str, room: str) -> None:
+    """What somebody with the rights to it may do to a Space: its topic, its picture and the link to *room* go."""
+    async with aclosing(MatrixApi(more.homeserver.url, more.accounts["team"].access_token)) as api:
+        for kind, key, nothing in (
+            ("m.room.topic", "", {"topic": ""}),
+            ("m.room.avatar", "", {}),
+            ("m.space.child", room, {}),
+        ):
+            await api.call("PUT", "rooms", space, "state", kind, key, json=nothing)
