@@ -72,7 +72,7 @@ def _group_is_open(event: Event, behaviour: Behaviour, formerly: Mapping[str, st
     if behaviour.group_policy == "disabled":
         return False
     is_named = not _names(event, formerly).isdisjoint(behaviour.allow) or _group(event, behaviour, formerly) is not None
-    return behaviour.group_policy == "open" or is_named or _is_listed(event.sender, behaviour)
+    return event.own or behaviour.group_policy == "open" or is_named or _is_listed(event.sender, behaviour)
 
 
 def _wants_mention(event: Event, behaviour: Behaviour, formerly: Mapping[str, str]) -> bool:

@@ -28,6 +28,8 @@ class Event:
     """Native id of the thread or topic inside the chat, empty for the chat itself."""
     aliases: tuple[str, ...] = ()
     """Other names that the settings may give the chat, a Matrix room's alias say, as the surface has looked them up."""
+    own: bool = False
+    """Whether the surface made the chat, for people whom the settings let in: as a group it need not be allowed."""
     sender_name: str = ""
     """What the person is called; for greeting, never for deciding."""
     locale: str = ""

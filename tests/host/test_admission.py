@@ -1,5 +1,6 @@
 """Who may talk, and where."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,6 +34,20 @@ def test_direct(settings: dict[str, Any], verdict: Verdict) -> None:
     behaviour = Behaviour.model_validate(settings)
     assert judge(message(direct=True), behaviour) is verdict
     assert admits(message(direct=True), behaviour) is (verdict is WELCOME)
+
+
+@pytest.mark.parametrize(
+    ("settings", "addressed", "verdict"),
+    [
+        ({}, True, WELCOME),
+        ({}, False, UNHEARD),
+        ({"require_mention": False}, False, WELCOME),
+        ({"group_policy": "disabled"}, True, UNHEARD),
+    ],
+)
+def test_a_group_that_the_bot_made(settings: dict[str, Any], *, addressed: bool, verdict: Verdict) -> None:
+    asked = replace(message(direct=False, addressed=addressed), own=True)
+    assert judge(asked, Behaviour.model_validate(settings)) is verdict
 
 
 @pytest.mark.parametrize(

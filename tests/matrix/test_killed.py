@@ -1,8 +1,9 @@
 """Killed between any two steps of what makes rooms or leads into them, through the real process."""
 
+import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
 import pytest_asyncio
@@ -10,11 +11,16 @@ from tests.matrix.smallhost import settings_text
 from tests.matrix.test_provision import rooms_in
 from tests.matrix.test_upgrades import upgrade
 
+from surfacehost_devkit import faults
 from surfacehost_devkit.chaos.doom import Doom
 from surfacehost_devkit.chaos.lives import Lives
+from surfacehost_devkit.faultproxy import FaultProxy
 from surfacehost_devkit.homeserver import Account, Homeserver
+from surfacehost_devkit.hostprocess import HostProcess, wait_until
 from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.matrixperson import MatrixPerson
+
+SPACE = '[surfaces.matrix.space]\nname = "Assistant"\nrooms = ["General"]'
 
 A_SPACE = (
     "POST rooms/*/join before",
@@ -67,8 +73,7 @@ A_NEW_CHAT = (
 
 @pytest_asyncio.fixture
 async def lives(homeserver: Homeserver, bot: Account, tmp_path: Path) -> AsyncIterator[Lives]:
-    space = '[surfaces.matrix.space]\nname = "Assistant"\nrooms = ["General"]'
-    settings = settings_text(homeserver.url, bot, more=space)
+    settings = settings_text(homeserver.url, bot, more=SPACE)
     with Lives.of(tmp_path / "host", settings) as lives:
         lives.begin(Doom())
         await lives.ready()
@@ -133,3 +138,32 @@ async def test_a_space_an_upgrade_and_a_new_chat(
     await alice.join(made)
     question = await alice.send(made, "and here?")
     await alice.replies(made, after=question, from_=bot.user_id)
+
+
+async def test_a_space_that_is_made_after_all_is_left_at_the_next_start(
+    homeserver: Homeserver, alice: MatrixPerson, bot: Account, bots_rooms: Callable[[], Awaitable[set[str]]],
+    tmp_path: Path, stack: AsyncExitStack,
+) -> None:  # fmt: skip
+    """The homeserver makes it only when it was looked for in vain, and another one made in its place."""
+    proxy = await stack.enter_async_context(FaultProxy.before(homeserver.url))
+    host = stack.enter_context(HostProcess(tmp_path / "host", settings_text(proxy.url, bot, more=SPACE)))
+    await asyncio.to_thread(host.wait_ready)
+    proxy.faults.plan("POST */createRoom", faults.hang())
+    room = await alice.create_room(direct=True, invite=[bot.user_id])
+    await asyncio.to_thread(wait_until, lambda: proxy.faults.hanging, 30, host.log_tail)
+    host.kill()
+    await asyncio.to_thread(host.start)
+    space = (await alice.wait_invite(bot.user_id)).room_id
+    await alice.join(space)
+    await alice.wait_for(lambda: any(event.type == "m.space.child" for event in alice.seen.events[space]))
+    _, general = [one["room_id"] for one in await alice.hierarchy(space)]
+    proxy.faults.release()
+    late = (await alice.wait_invite(bot.user_id, besides=[space])).room_id
+    assert late in await bots_rooms()
+    host.kill()
+    await asyncio.to_thread(host.start)
+    await alice.wait_for(lambda: late not in alice.seen.invites)
+    async with asyncio.timeout(20):
+        while late in await bots_rooms():
+            pass
+    assert await bots_rooms() == {room, space, general}

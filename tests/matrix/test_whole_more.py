@@ -76,8 +76,13 @@ async def test_a_name_without_an_address_is_told_and_harms_nobody_else(more: Mor
     assert "picky: ok" in text
 
 
-async def test_one_shared_space_for_all(more: More, alice: MatrixPerson, person: MakePerson) -> None:
+async def test_one_shared_space_for_all_in_whose_rooms_it_answers_and_in_nobody_elses(
+    more: More, alice: MatrixPerson, person: MakePerson
+) -> None:
     team, bob = more.accounts["team"], await person("bob")
+    group = await alice.create_room(name="group", invite=[team.user_id])
+    await became("join", group, alice, team)
+    unheard = await alice.send(group, "hello?", mentions=[team.user_id])
     for one in (alice, bob):
         await one.create_room(direct=True, invite=[team.user_id])
     spaces = {(await one.wait_invite(team.user_id)).room_id for one in (alice, bob)}
@@ -88,6 +93,7 @@ async def test_one_shared_space_for_all(more: More, alice: MatrixPerson, person:
     assert await asked(alice, hall["room_id"], team.user_id, "hello?", mentions=True) == "echo: hello?"
     held = await alice.history(hall["room_id"])
     assert [event.body for event in held if event.sender == team.user_id and event.body] == ["echo: hello?"]
+    assert not alice.seen.messages(group, after=unheard, from_=team.user_id)
 
 
 async def test_the_account_of_an_administrator_is_without_limit_and_signed_with_the_key_of_another_client(

@@ -113,7 +113,7 @@ def more_host(folder: Path, homeserver: Homeserver) -> Iterator[More]:
                 "homeserver": proxy.url, "access_token": accounts["picky"].access_token, "invites": "allowlist",
                 "dm_policy": "allowlist", "allow": [friend.user_id], "encryption": False,
             },
-            "team": {"homeserver": homeserver.url, "allow": ["*"], "encryption": False},
+            "team": {"homeserver": homeserver.url, "encryption": False},
             "named": {"homeserver": site, "allow": ["*"], "ca_file": str(folder / "ca.pem"), "encryption": False},
             "changed": {"homeserver": homeserver.url, "encryption": False},
             "lost": {"homeserver": NOWHERE, "encryption": False},

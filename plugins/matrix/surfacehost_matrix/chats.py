@@ -26,6 +26,8 @@ from surfacehost_matrix.withheld import Withheld
 
 ROOM, INVITE, PERSON, DIRECT, UPGRADE = "room:", "invite:", "person:", "m.direct", "upgrade:"
 ALIAS = "alias:"
+EVERYBODY = "*"
+"""Stands for whom a shared Space is made."""
 UNREAD, ASKED, WITHHELD, TOLD = "unread:", "asked:", "withheld:", "told:"
 _OF_SYNC = (ROOM, INVITE, DIRECT, UNREAD, ASKED, WITHHELD, TOLD)
 REPLACES, WAS_IN = "replaces", "was in"
@@ -104,6 +106,7 @@ class Chats:
             names=names,
             direct_with=frozenset(self._direct_with(room)),
             aliases=tuple(sorted(alias for alias, leads_to in self.all_aliases().items() if leads_to == room)),
+            own=room in _rooms_of(self._notes.get(PERSON + EVERYBODY) or {"rooms": {}}),
         )
 
     def invited(self, invite: Invite, since: str | None) -> tuple[Invite, Notes]:

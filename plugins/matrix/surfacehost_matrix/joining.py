@@ -7,6 +7,7 @@ from surfacehost_matrix.chats import REPLACES, WAS_IN, Chats
 from surfacehost_matrix.failures import Declined
 from surfacehost_matrix.homeserver import Homeserver
 from surfacehost_matrix.memberships import replaces
+from surfacehost_matrix.rooms import membership
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,13 @@ async def leave(homeserver: Homeserver, room: str) -> None:
         if blame := refusal.blames_account():
             raise blame from refusal
         log.info("there is nothing to leave in %s: %s", room, refusal)
+
+
+async def give_up(homeserver: Homeserver, room: str, person: str) -> None:
+    """Leave *room*, which we made for *person*; an invitation that they have not followed is taken back."""
+    if await membership(homeserver, room, person) == "invite":
+        await homeserver.call("POST", "rooms", room, "kick", body={"user_id": person})
+    await leave(homeserver, room)
 
 
 class Upgrades:

@@ -41,6 +41,8 @@ class Place:
     """What people are called there."""
     aliases: tuple[str, ...] = ()
     """What the settings call it."""
+    own: bool = False
+    """Whether we made it for everybody."""
 
 
 def read_event(raw: Mapping[str, Any], place: Place) -> Event | None:
@@ -73,6 +75,7 @@ def unreadable(raw: Mapping[str, Any], place: Place) -> Message:
         sender_name=storable(place.names.get(raw["sender"], "")),
         direct=direct,
         aliases=place.aliases,
+        own=place.own,
         at=seconds(raw.get("origin_server_ts")),
         native={UNREADABLE: True},
         text="",
@@ -151,6 +154,7 @@ def _common(raw: Mapping[str, Any], place: Place) -> dict[str, Any]:
         "sender_name": storable(place.names.get(sender, "")),
         "direct": sender in place.direct_with,
         "aliases": place.aliases,
+        "own": place.own,
         "topic": event_id(relation.get("event_id")) if relation.get("rel_type") == "m.thread" else "",
         "at": seconds(raw.get("origin_server_ts")),
         "native": {"event_id": raw["event_id"]},

@@ -88,6 +88,7 @@ class Prompts:
             sender_name=storable(place.names.get(sender, "")),
             direct=sender in place.direct_with,
             aliases=place.aliases,
+            own=place.own,
             topic=asked["topic"],
             at=at / 1000 if isinstance(at := raw.get("origin_server_ts"), int) else 0.0,
             native={"event_id": of},

@@ -13,17 +13,15 @@ from weakref import WeakValueDictionary
 
 from surfacehost import Invite, Memory, NotReady, Undeliverable
 from surfacehost_matrix.avatars import Avatars
-from surfacehost_matrix.chats import PERSON, Chats, Notes
+from surfacehost_matrix.chats import EVERYBODY, PERSON, Chats, Notes
 from surfacehost_matrix.failures import Declined
 from surfacehost_matrix.homeserver import Homeserver
-from surfacehost_matrix.joining import leave
+from surfacehost_matrix.joining import give_up
 from surfacehost_matrix.rooms import MARK, find, joined, membership, own_mark, rename, send_state, state_in
 from surfacehost_matrix.settings import RoomSettings, SpaceSettings
 from surfacehost_matrix.tree import Branch, Change, State, differences, links
 
 SPACE = "space"
-EVERYBODY = "*"
-"""Stands for whom a shared Space is made."""
 FOUND_AGAIN = "found_again"
 """Note: the time of the last restoring after which rooms that were made since the copy were looked for."""
 AGAIN_S = 60.0
@@ -74,6 +72,7 @@ class Provisioning:
                     async with self._lock(person):
                         note = await self._note(person)
                         if note["done"] and note["rooms"]:
+                            await self._leave_doubles(homeserver, person, note)
                             await self._make(homeserver, person, note)
                 except NotReady as error:
                     await asyncio.sleep(error.retry_after or AGAIN_S)  # what the homeserver said, or its own pause
@@ -200,10 +199,9 @@ class Provisioning:
         """Have the room that is *branch*: the one noted, one found, or a new one."""
         if branch.part in note["rooms"]:
             return
-        mark = {"surface": self._surface, "person": person, "part": branch.part}
-        if turn := note.get("turn", 0):
-            mark |= {"turn": turn}
+        mark = self._mark(person, note, branch.part)
         again = note["opening"] == branch.part
+        doubted: list[str] = note.get("doubted", [])
         room = await find(homeserver, mark, await self._unknown(homeserver)) if again else None
         if room is None:
             await self._keep(person, note, opening=branch.part)
@@ -215,17 +213,31 @@ class Provisioning:
             room = str(answer["room_id"])
             if again:
                 room = await self._only_one(homeserver, mark, room)
-        await self._keep(person, note, opening="", rooms={**note["rooms"], branch.part: room})
+                doubted = [*doubted, branch.part]
+        await self._keep(person, note, opening="", rooms={**note["rooms"], branch.part: room}, doubted=doubted)
 
     async def _only_one(self, homeserver: Homeserver, mark: Mapping[str, Any], room: str) -> str:
         """*room*, or the one from an earlier attempt that the homeserver was still making when we looked for it."""
         earlier = await find(homeserver, mark, await self._unknown(homeserver) - {room})
         if earlier is None:
             return room
-        if await membership(homeserver, room, mark["person"]) == "invite":
-            await homeserver.call("POST", "rooms", room, "kick", body={"user_id": mark["person"]})
-        await leave(homeserver, room)
+        await give_up(homeserver, room, mark["person"])
         return earlier
+
+    async def _leave_doubles(self, homeserver: Homeserver, person: str, note: Notes) -> None:
+        """Leave what an earlier attempt made after all, later than we had looked for it and made another."""
+        if not note.get("doubted"):
+            return
+        for part in note["doubted"]:
+            double = await find(homeserver, self._mark(person, note, part), await self._unknown(homeserver))
+            if double is not None:
+                await give_up(homeserver, double, person)
+                log.info("left %s, which was made for %s a second time", double, person)
+        await self._keep(person, note, doubted=[])
+
+    def _mark(self, person: str, note: Notes, part: str) -> dict[str, Any]:
+        turn = note.get("turn", 0)
+        return {"surface": self._surface, "person": person, "part": part} | ({"turn": turn} if turn else {})
 
     async def _unknown(self, homeserver: Homeserver) -> set[str]:
         """The rooms we are in of which we don't know that we made them."""

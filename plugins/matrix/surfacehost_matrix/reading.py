@@ -109,6 +109,7 @@ def as_it_is(raw: Mapping[str, Any], place: Place) -> Message | None:
             sender=sender,
             direct=direct,
             aliases=place.aliases,
+            own=place.own,
             native=native,
             text="",
         )
