@@ -85,6 +85,16 @@ async def test_the_number_of_times(api: BotApi, client: Client, alice: Account) 
     assert api.faults.used == {"sendmessage": 3, "sendchataction": 3}
 
 
+async def test_those_of_one_chat(api: BotApi, client: Client, world: World, alice: Account) -> None:
+    bob = world.person("Bob")
+    world.write(bob, "hi")
+    api.faults.plan(f"sendMessage {alice.id}", faults.not_ok(), times=None)
+    assert (await client.send_message(bob.id, "x")).text == "x"
+    with pytest.raises(KeyError):
+        await client.send_message(alice.id, "x")
+    assert await client.send_chat_action(alice.id, "typing")
+
+
 @pytest.mark.parametrize("acts", [False, True])
 async def test_a_hang_until_released(api: BotApi, client: Client, world: World, alice: Account, acts: bool) -> None:  # noqa: FBT001  # the two kinds
     api.faults.plan("sendMessage", faults.hang(acts=acts))

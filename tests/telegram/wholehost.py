@@ -1,4 +1,4 @@
-"""One real ``surfacehost run`` with several bots before the Bot API simulator, and what its tests ask of it."""
+"""A real ``surfacehost run`` with several bots before the Bot API simulator, and what its tests ask of it."""
 
 import asyncio
 from base64 import b64encode
@@ -21,21 +21,14 @@ WAIT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Whole:
-    """The process, its bots, and who may have them in groups."""
+class Talk:
+    """The process, its first bot, and who may have that in groups."""
 
     api: BotApi
     host: HostProcess
     bot: Bot
-    """The one that is talked to. It hears everything in its groups, and has topics in private chats."""
-    gone: Bot
-    """One whose token will be revoked."""
-    shared: Bot
-    """One that somebody else will poll as well. It makes topics in private chats and in the forum."""
-    taken: Bot
-    """One that somebody will set a webhook for."""
+    """The one that is talked to where nothing else is said. It hears everything in its groups."""
     bob: Account
-    forum: Chat
 
     def person(self, language: str = "en") -> Account:
         return self.api.world.person("Alice", language_code=language)
@@ -121,6 +114,19 @@ class Whole:
         await self.until(lambda _: words in self.host.log_text())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole(Talk):
+    """With bots that trouble is in store for. The first bot has topics in private chats."""
+
+    gone: Bot
+    """One whose token will be revoked."""
+    shared: Bot
+    """One that somebody else will poll as well. It makes topics in private chats and in the forum."""
+    taken: Bot
+    """One that somebody will set a webhook for."""
+    forum: Chat
+
+
 async def _shown(call: Call) -> AsyncIterator[Frame]:
     """One of the files that Telegram shows in its own way, and a sentence."""
     name, mime_type, content, _ = SHOWN[call.count(0, 0, len(SHOWN) - 1)]
@@ -129,7 +135,7 @@ async def _shown(call: Call) -> AsyncIterator[Frame]:
         yield event
 
 
-def _can_show_files() -> None:
+def can_show_files() -> None:
     """In the host's process: let its agent have the command ``/demo shown <number>``."""
     known = showcase.commands
 
@@ -165,7 +171,7 @@ async def whole_host(folder: Path) -> AsyncIterator[Whole]:
             settings += f'[surfaces.{name}]\nplugin = "telegram"\ntoken = "{one.token}"\nbase_url = "{api.url}"\n'
         settings += 'topics = { ideas = "Ideas", tea = { name = "Tea", color = "green" } }\n'
         settings += f"topic_groups = [{forum.id}]\n"
-        host = HostProcess(folder, settings, first=_can_show_files)
+        host = HostProcess(folder, settings, first=can_show_files)
         try:
             await asyncio.to_thread(host.start)
             await asyncio.to_thread(host.wait_ready)

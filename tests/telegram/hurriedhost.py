@@ -1,0 +1,86 @@
+"""A real ``surfacehost run`` that waits as short as it can, with a bot for each ``delivery`` and one with a webhook.
+
+What waits less: for answers, for calls whose answer was lost, and between two messages of a chat. A proxy stands
+between Telegram and the host, and the host's data are on a disk that can run full.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.telegram.wholehost import Talk, can_show_files
+
+from surfacehost_devkit.botapi import Bot, BotApi, Pace
+from surfacehost_devkit.faultproxy import FaultProxy
+from surfacehost_devkit.hostprocess import HostProcess
+from surfacehost_devkit.ports import free_port
+from surfacehost_devkit.smalldisk import SmallDisk
+from surfacehost_telegram import bot, fetch, readback, send, stream, webhook
+from surfacehost_telegram.budget import ChatBudget
+
+DELIVERIES = ("probe", "edit", "again", "once")
+DISK_MB = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hurried(Talk):
+    """The first bot polls and probes."""
+
+    deliveries: Mapping[str, Bot]
+    """One for each way of ``delivery``."""
+    brought: Bot
+    """One whose updates Telegram brings."""
+    proxy: FaultProxy
+    """What they come through."""
+    disk: SmallDisk
+
+
+def hurry() -> None:
+    """In the host's process, before it begins."""
+    can_show_files()
+    bot.ANSWER_S, fetch.POLL_S, bot.POLL_MARGIN_S = 3.0, 2, 1.0
+    send.GRACE_S, readback.NEWS_S, stream.KEEP_S = 0.2, 1.0, 0.5
+    webhook.LOOK_S, webhook.RETRY_AFTER = 0.3, "1"
+    ChatBudget.RATE = 50
+
+
+@asynccontextmanager
+async def hurried_host(folder: Path) -> AsyncIterator[Hurried]:
+    """Start it, ready to talk."""
+    port = free_port()
+    pace = Pace(hurry_wait_s=0.05, conflict_wait_s=0.05, webhook_retry_s=0.05)
+    with SmallDisk(folder / "disk", DISK_MB) as disk:
+        async with BotApi.serve(pace=pace) as api, FaultProxy.before(f"http://127.0.0.1:{port}") as proxy:
+            bots = {name: api.world.bot(f"{name}_bot") for name in (*DELIVERIES, "brought")}
+            bob = api.world.person("Bob")
+            settings = f"""
+                [host]
+                data_dir = "{disk.path / "var"}"
+                locale = "en"
+                log_level = "debug"
+                [web]
+                listen = "127.0.0.1:{port}"
+                public_url = "{proxy.url}"
+                [defaults]
+                dm_policy = "open"
+                busy = "queue"
+                rate_per_minute = 0
+                loop_limit = 0
+            """
+            for name, one in bots.items():
+                way = f'delivery = "{name}"' if name in DELIVERIES else 'mode = "webhook"'
+                settings += f'[surfaces.{name}]\nplugin = "telegram"\ntoken = "{one.token}"\n'
+                settings += f'base_url = "{api.url}"\n{way}\n'
+            host = HostProcess(folder / "host", settings, first=hurry)
+            try:
+                await asyncio.to_thread(host.start)
+                await asyncio.to_thread(host.wait_ready)
+                brought = bots.pop("brought")
+                yield Hurried(
+                    api=api, host=host, bot=bots["probe"], bob=bob, deliveries=bots, brought=brought, proxy=proxy,
+                    disk=disk,
+                )  # fmt: skip
+            finally:
+                host.close()
