@@ -10,9 +10,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+from tests.telegram.payloads import message
 from tests.telegram.wholehost import Talk, can_show_files
 
-from surfacehost_devkit.botapi import Bot, BotApi, Pace
+from surfacehost_devkit.botapi import Account, Bot, BotApi, Pace
 from surfacehost_devkit.faultproxy import FaultProxy
 from surfacehost_devkit.hostprocess import HostProcess
 from surfacehost_devkit.ports import free_port
@@ -36,13 +38,23 @@ class Hurried(Talk):
     """What they come through."""
     disk: SmallDisk
 
+    async def bring(self, person: Account, number: int, text: str) -> int:
+        """What the host answers when message *number* of *person* is brought to the bot with a webhook."""
+        webhook = self.api.state.webhooks[self.brought.id].settings
+        chat = {"id": person.id, "first_name": "Alice", "type": "private"}
+        who = {"id": person.id, "is_bot": False, "first_name": "Alice", "language_code": "en"}
+        update = {**message(chat, text, message_id=number, **{"from": who}), "update_id": 900_000_000 + number}
+        headers = {"X-Telegram-Bot-Api-Secret-Token": webhook.secret_token}
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return (await client.post(webhook.url, json=update, headers=headers)).status_code
+
 
 def hurry() -> None:
     """In the host's process, before it begins."""
     can_show_files()
     bot.ANSWER_S, fetch.POLL_S, bot.POLL_MARGIN_S = 3.0, 2, 1.0
     send.GRACE_S, readback.NEWS_S, stream.KEEP_S = 0.2, 1.0, 0.5
-    webhook.LOOK_S, webhook.RETRY_AFTER = 0.3, "1"
+    webhook.LOOK_S, webhook.RETRY_AFTER, webhook.HOLD_S, webhook.CONFLICT_S = 0.3, "1", 1.0, 0.5
     ChatBudget.RATE = 50
 
 

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from tests.telegram.hurriedhost import DELIVERIES, Hurried, hurried_host
+from tests.telegram.wholehost import WAIT_S
 
 from surfacehost_devkit.botapi import Bot, Fault, faults
 from surfacehost_devkit.botapi import Message as Sent
+from surfacehost_devkit.hostprocess import surface_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -53,11 +55,120 @@ HEARD: dict[str, dict[str, int]] = {
 }
 """How often an answer comes, by ``delivery`` and by what became of the first call."""
 
+LISTENING: dict[str, Fault] = {
+    "a reset": faults.reset(),
+    "a reset afterwards": faults.drop_after(),
+    "half an answer": faults.half(),
+    "a gateway": faults.bad_gateway(),
+    "an error of the server's": faults.error(500, "Internal Server Error"),
+    "garbage": faults.garbage(acts=True),
+    "ok: false": faults.not_ok(acts=True),
+    "a hang": faults.hang(),
+}
+
+BRINGING: dict[str, Fault] = {
+    "a reset": faults.reset(),
+    "a reset afterwards": faults.drop_after(),
+    "half an answer": faults.half(),
+    "a gateway": faults.bad_gateway(),
+    "a gateway afterwards": faults.bad_gateway(acts=True),
+    "garbage afterwards": faults.garbage(acts=True),  # not without: whoever says 200 has taken it
+    "a hang": faults.hang(),
+    "a hang afterwards": faults.hang(acts=True),
+}
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def hurried(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hurried]:
     async with hurried_host(tmp_path_factory.mktemp("faults")) as hurried:
         yield hurried
+
+
+# ── what comes in ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_what_cannot_be_stored_is_brought_again(hurried: Hurried) -> None:
+    world, alice = hurried.api.world, hurried.person()
+    before = await hurried.ask(alice, "before", bot=hurried.brought)
+    hurried.disk.fill()
+    for text in ("one", "two"):
+        world.write(alice, text, bot=hurried.brought)
+    webhook = hurried.api.state.webhooks[hurried.brought.id]
+    await world.wait_for(lambda: "503" in webhook.last_error_message or None, timeout_s=WAIT_S)
+    assert hurried.said(before) == []
+    hurried.disk.free()
+    await hurried.replies(before, 2)
+    await hurried.rests()
+    assert hurried.said(before) == ["echo: one", "echo: two"]
+
+
+async def test_what_is_brought_out_of_order_or_twice_is_answered_in_order_and_once(hurried: Hurried) -> None:
+    alice = hurried.person()
+    first = await hurried.ask(alice, "before", bot=hurried.brought)
+    hurried.brought.last_message_id += 5  # of those that are brought by hand
+
+    async def bring(number: int) -> int:
+        return await hurried.bring(alice, first.id + 1 + number, str(number))
+
+    assert await bring(0) == 200
+    came = await asyncio.gather(*map(bring, (4, 3, 1, 2, 2, 4)))
+    assert {*came, await bring(0), await bring(3)} == {200}
+    await hurried.replies(first, 5)
+    await hurried.rests()
+    assert hurried.said(first) == [f"echo: {number}" for number in range(5)]
+
+
+async def test_whatever_becomes_of_bringing_it_is_answered_once(hurried: Hurried) -> None:
+    faulty = hurried.proxy.faults
+    for fault in BRINGING.values():
+        faulty.plan("POST */webhook/brought/", fault)
+    asked = [hurried.api.world.write(hurried.person(), name, bot=hurried.brought) for name in BRINGING]
+    await hurried.until(lambda _: faulty.hanging == 2 and not faulty.is_planned)
+    await hurried.proxy.away()
+    await hurried.proxy.back()
+    await asyncio.gather(*(hurried.answer(question) for question in asked))
+    await hurried.rests()
+    assert [hurried.said(question) for question in asked] == [[f"echo: {name}"] for name in BRINGING]
+
+
+async def test_whatever_becomes_of_polling_it_is_answered_once(hurried: Hurried) -> None:
+    faulty, bots = hurried.api.faults, [*hurried.deliveries.values()]
+    for fault in LISTENING.values():
+        faulty.plan("getUpdates", fault)
+    asked = [
+        hurried.api.world.write(hurried.person(), name, bot=bots[number % len(bots)])
+        for number, name in enumerate(LISTENING)
+    ]
+    await hurried.until(lambda _: not faulty.is_planned)
+    await asyncio.gather(*(hurried.answer(question) for question in asked))
+    await hurried.rests()
+    assert [hurried.said(question) for question in asked] == [[f"echo: {name}"] for name in LISTENING]
+    faulty.release()
+
+
+async def test_whatever_becomes_of_a_look_at_the_webhook_it_goes_on(hurried: Hurried) -> None:
+    before = len(hurried.api.calls.of("setWebhook"))
+    for name in ("ok: false", "a hang"):  # the host waits longer each time
+        hurried.api.faults.plan("getWebhookInfo", LISTENING[name])
+        await hurried.until(lambda status: surface_in(status, "brought")["state"] != "up")
+        assert (await hurried.ask(hurried.person(), name, bot=hurried.brought)).text == f"echo: {name}"
+        await asyncio.to_thread(hurried.host.wait_ready)
+    assert len(hurried.api.calls.of("setWebhook")) == before
+    hurried.api.faults.release()
+
+
+async def test_who_polls_beside_a_webhook_is_refused_and_who_removes_it_is_named(hurried: Hurried) -> None:
+    alice = hurried.person()
+    with hurried.host.unharmed():
+        assert await hurried.call(hurried.brought, "getUpdates") == 409
+        assert (await hurried.ask(alice, "one", bot=hurried.brought)).text == "echo: one"
+    assert await hurried.call(hurried.brought, "deleteWebhook") == 200
+    named = "brought: waiting: another process takes this bot's messages, one that has removed our webhook"
+    await hurried.until(lambda _: named in hurried.host.readiness()[1])
+    assert (await hurried.ask(alice, "two", bot=hurried.brought)).text == "echo: two"
+
+
+# ── what goes out ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def ask_all(hurried: Hurried, bot: Bot) -> dict[str, Sent]:
@@ -75,7 +186,7 @@ async def all_settled(hurried: Hurried, asked: dict[str, Sent]) -> None:
     sent = hurried.api.calls.of
     for question in asked.values():
         await hurried.api.world.wait_for(lambda q=question: sent("sendMessage", chat_id=q.chat.id) or None)  # type: ignore[misc]
-    await hurried.until(lambda status: not any(one["open"] for one in status["inbox"].values()))
+    await hurried.rests()
 
 
 async def test_what_becomes_of_a_send(hurried: Hurried) -> None:

@@ -6,13 +6,12 @@ These tests come one after the other: each bot whose trouble stays is left alone
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from urllib.request import Request, urlopen
 
 import pytest
 import pytest_asyncio
 from tests.telegram.wholehost import WAIT_S, Whole, whole_host
 
-from surfacehost_devkit.botapi import Bot, Chat, faults
+from surfacehost_devkit.botapi import Chat, faults
 from surfacehost_devkit.hostprocess import surface_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -24,14 +23,6 @@ ELSEWHERE = "https://bot.example.org/somebody"
 async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Whole]:
     async with whole_host(tmp_path_factory.mktemp("trouble") / "host") as whole:
         yield whole
-
-
-async def call(whole: Whole, bot: Bot, method: str, **fields: object) -> None:
-    """What another program does with the token of *bot*; httpx would log the token."""
-    body, headers = json.dumps(fields).encode(), {"Content-Type": "application/json"}
-    request = Request(f"{whole.api.url}/bot{bot.token}/{method}", body, headers)
-    with await asyncio.to_thread(urlopen, request, timeout=10) as answer:
-        assert answer.status == 200
 
 
 def names(chat: Chat) -> list[str]:
@@ -114,14 +105,14 @@ async def test_a_token_that_is_no_more_parks_its_bot_alone(whole: Whole) -> None
 
 
 async def test_a_second_poller_is_named(whole: Whole) -> None:
-    poll = asyncio.create_task(call(whole, whole.shared, "getUpdates", timeout=1))
+    poll = asyncio.create_task(whole.call(whole.shared, "getUpdates", timeout=1))
     await whole.until(lambda _: "shared: waiting: another process takes this bot's" in whole.host.readiness()[1])
     await poll
     await goes_on(whole)
 
 
 async def test_somebody_elses_webhook_is_named_and_left_alone(whole: Whole) -> None:
-    await call(whole, whole.taken, "setWebhook", url=ELSEWHERE)
+    await whole.call(whole.taken, "setWebhook", url=ELSEWHERE)
     named = f"taken: waiting: a webhook takes this bot's messages at {ELSEWHERE}"
     await whole.until(lambda _: named in whole.host.readiness()[1])
     await goes_on(whole)

@@ -1,12 +1,15 @@
 """A real ``surfacehost run`` with several bots before the Bot API simulator, and what its tests ask of it."""
 
 import asyncio
+import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from tests.telegram.test_files import SHOWN
 
@@ -85,8 +88,8 @@ class Talk:
         await self.until(is_asked)
 
     async def rests(self) -> None:
-        """Wait until the bot has nothing to do."""
-        await self.until(lambda status: not status["inbox"].get("telegram", {}).get("open"))
+        """Wait until no bot has anything to do."""
+        await self.until(lambda status: not any(one["open"] for one in status["inbox"].values()))
 
     async def restart(self, *, instead: Mapping[str, str], meanwhile: Callable[[], Awaitable[None]]) -> None:
         """Stop the host and start it on the same data with other words in its settings."""
@@ -108,6 +111,16 @@ class Talk:
             return found if len(found) == count else None
 
         return await self.api.world.wait_for(look, timeout_s=WAIT_S)
+
+    async def call(self, bot: Bot, method: str, **fields: object) -> int:
+        """What another program does with the token of *bot*, and the status it gets; httpx would log the token."""
+        body, headers = json.dumps(fields).encode(), {"Content-Type": "application/json"}
+        request = Request(f"{self.api.url}/bot{bot.token}/{method}", body, headers)
+        try:
+            with await asyncio.to_thread(urlopen, request, timeout=10) as answer:
+                return int(answer.status)
+        except HTTPError as refused:
+            return refused.code
 
     async def logged(self, words: str) -> None:
         """Wait until the host's log has *words*."""
