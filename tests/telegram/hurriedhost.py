@@ -52,9 +52,12 @@ class Hurried(Talk):
 def hurry() -> None:
     """In the host's process, before it begins."""
     can_show_files()
-    bot.ANSWER_S, fetch.POLL_S, bot.POLL_MARGIN_S = 3.0, 2, 1.0
-    send.GRACE_S, readback.NEWS_S, stream.KEEP_S = 0.2, 1.0, 0.5
-    webhook.LOOK_S, webhook.RETRY_AFTER, webhook.HOLD_S, webhook.CONFLICT_S = 0.3, "1", 1.0, 0.5
+    vars(bot).update(ANSWER_S=3.0, POLL_MARGIN_S=1.0)
+    vars(fetch).update(POLL_S=2)
+    vars(send).update(GRACE_S=0.2)
+    vars(readback).update(NEWS_S=1.0)
+    vars(stream).update(KEEP_S=0.5)
+    vars(webhook).update(LOOK_S=0.3, RETRY_AFTER="1", HOLD_S=1.0, CONFLICT_S=0.5)
     ChatBudget.RATE = 50
 
 

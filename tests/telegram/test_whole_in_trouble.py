@@ -5,7 +5,11 @@ These tests come one after the other: each bot whose trouble stays is left alone
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
+from functools import partial
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -29,9 +33,27 @@ def names(chat: Chat) -> list[str]:
     return [topic.name for topic in chat.topics.values()]
 
 
+def notes(whole: Whole) -> dict[str, Any]:
+    """What the surfaces have noted."""
+    with closing(sqlite3.connect(whole.host.folder / "var" / "surfacehost.db")) as store:
+        return {key: json.loads(value) for key, value in store.execute("select key, value from note")}
+
+
 async def goes_on(whole: Whole) -> None:
     """See that the first bot answers."""
     assert (await whole.ask(whole.person(), "and you?")).text == "echo: and you?"
+
+
+async def test_topics_are_made_once_the_bot_may_although_the_answer_is_lost(whole: Whole) -> None:
+    made = partial(whole.api.calls.of, "createForumTopic", chat_id=whole.late.id)
+    await whole.api.world.wait_for(lambda: [one for one in made() if one.status == 400] or None)
+    assert names(whole.late) == []
+    whole.api.faults.plan(f"createForumTopic {whole.late.id}", faults.drop_after(), times=2)
+    whole.api.groups.set_standing(whole.late, whole.bob, "administrator", whole.shared, can_manage_topics=True)
+    known = [f"topic:{whole.late.id}:{key}" for key in ("ideas", "tea")]
+    await whole.until(lambda _: all("id" in notes(whole).get(key, {}) for key in known))
+    assert names(whole.late) == ["Ideas", "Tea"]
+    assert [one.fault for one in made()] == ["", "drop_after", "drop_after"]
 
 
 async def test_menu_and_topics_are_made_once_and_kept_in_step_and_it_starts_offline(whole: Whole) -> None:
@@ -82,6 +104,50 @@ async def test_a_penalty_shuts_one_chat_and_no_other(whole: Whole) -> None:
     ]
     assert not inside
     assert whole.said(late) == ["echo: late"]
+
+
+async def test_a_penalty_outlives_the_process(whole: Whole) -> None:
+    alice = whole.person()
+    whole.api.faults.plan(f"sendMessage {alice.id}", faults.too_many(4))
+    late = whole.api.world.write(alice, "late", bot=whole.bot)
+    [refused] = await whole.calls("sendMessage", alice.id, 1)
+    await whole.until(lambda _: f"shut:{alice.id}" in notes(whole))
+    whole.host.kill()
+    await asyncio.to_thread(whole.host.start)
+    await goes_on(whole)
+    assert (await whole.answer(late)).text == "echo: late"
+    again = whole.api.calls.of(chat_id=alice.id, after=refused.number)
+    assert min(one.started for one in again) > refused.ended + 4
+    assert whole.said(late) == ["echo: late"]
+
+
+async def test_numbers_that_begin_again_lower_are_followed(whole: Whole) -> None:
+    bot, queue = whole.taken, whole.taken.queue
+    assert (await whole.ask(whole.person(), "before", bot=bot)).text == "echo: before"
+    await whole.api.world.wait_for(lambda: None if queue.pending else True)
+    polls = partial(whole.api.calls.of, "getUpdates")
+    before = polls()[-1].number
+    queue.renumber(5_000)
+    asked = [whole.api.world.write(whole.person(), text, bot=bot) for text in ("one", "two", "three")]
+    for question in asked:
+        assert (await whole.answer(question, bot=bot)).text == f"echo: {question.text}"
+    await whole.rests()
+    assert [len(whole.said(question)) for question in asked] == [1, 1, 1]
+    followed = [int(one.params["offset"]) for one in polls(after=before) if one.bot_id == bot.id]
+    assert followed[-1] == 5_003
+
+
+@pytest.mark.parametrize(("code", "words"), [(401, "Unauthorized"), (404, "Not Found")])
+async def test_a_stray_refusal_of_the_token_parks_nobody(whole: Whole, code: int, words: str) -> None:
+    whole.api.faults.plan("getUpdates", faults.error(code, words))
+    await goes_on(whole)  # which ends a poll: the next one is refused
+    calls, wait_for = whole.api.calls.of, whole.api.world.wait_for
+    [refused] = await wait_for(lambda: [one for one in calls("getUpdates") if one.status == code] or None)
+    again = partial(calls, "getMe", after=refused.number)
+    await wait_for(lambda: [one for one in again() if one.bot_id == refused.bot_id] or None)
+    await goes_on(whole)
+    status = await asyncio.to_thread(whole.host.status)
+    assert "parked" not in {one["state"] for one in status["surfaces"]}
 
 
 async def test_an_update_that_nobody_can_read_is_laid_aside_alone(whole: Whole) -> None:

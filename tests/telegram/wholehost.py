@@ -16,9 +16,11 @@ from tests.telegram.test_files import SHOWN
 from platform_agent import events, showcase
 from platform_agent.demo import Call, Command
 from platform_agent.events import Frame
+from surfacehost import asides
 from surfacehost_devkit.botapi import Account, Bot, BotApi, CallRecord, Chat, Entity, Pace, Topic
 from surfacehost_devkit.botapi import Message as Sent
 from surfacehost_devkit.hostprocess import HostProcess
+from surfacehost_telegram import topics
 
 WAIT_S = 20.0
 
@@ -138,6 +140,8 @@ class Whole(Talk):
     taken: Bot
     """One that somebody will set a webhook for."""
     forum: Chat
+    late: Chat
+    """A forum in which that one shall make topics, and may not yet."""
 
 
 async def _shown(call: Call) -> AsyncIterator[Frame]:
@@ -159,6 +163,13 @@ def can_show_files() -> None:
     showcase.commands = commands
 
 
+def prepare() -> None:
+    """In the host's process: the agent can show files, and what was interrupted beside messages goes on soon."""
+    can_show_files()
+    vars(asides).update(AGAIN_S=0.5)
+    vars(topics).update(COMES_BACK_S=0.5)
+
+
 @asynccontextmanager
 async def whole_host(folder: Path) -> AsyncIterator[Whole]:
     """Start it, ready to talk."""
@@ -169,6 +180,8 @@ async def whole_host(folder: Path) -> AsyncIterator[Whole]:
         bob = api.world.person("Bob")
         forum = api.groups.forum("Forum", bob)
         api.groups.add_bot(forum, bob, shared, as_admin=True, can_manage_topics=True)
+        late = api.groups.forum("Late", bob)
+        api.groups.add_bot(late, bob, shared)
         settings = f"""
             [host]
             locale = "en"
@@ -183,12 +196,14 @@ async def whole_host(folder: Path) -> AsyncIterator[Whole]:
         for name, one in {"telegram": bot, "gone": gone, "taken": taken, "shared": shared}.items():
             settings += f'[surfaces.{name}]\nplugin = "telegram"\ntoken = "{one.token}"\nbase_url = "{api.url}"\n'
         settings += 'topics = { ideas = "Ideas", tea = { name = "Tea", color = "green" } }\n'
-        settings += f"topic_groups = [{forum.id}]\n"
-        host = HostProcess(folder, settings, first=can_show_files)
+        settings += f"topic_groups = [{forum.id}, {late.id}]\n"
+        host = HostProcess(folder, settings, first=prepare)
         try:
             await asyncio.to_thread(host.start)
             await asyncio.to_thread(host.wait_ready)
-            yield Whole(api=api, host=host, bot=bot, gone=gone, shared=shared, taken=taken, bob=bob, forum=forum)
+            yield Whole(
+                api=api, host=host, bot=bot, gone=gone, shared=shared, taken=taken, bob=bob, forum=forum, late=late
+            )
         finally:
             host.close()
 
