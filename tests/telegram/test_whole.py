@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from tests.telegram.payloads import SUPERGROUP, membership, message
-from tests.telegram.wholehost import Whole, whole_host
+from tests.telegram.wholehost import WAIT_S, Whole, whole_host
 
 from surfacehost_devkit.botapi import media
 
@@ -93,6 +93,25 @@ async def test_where_a_topic_is_gone_or_closed_the_answer_comes_to_the_chat_and_
     groups.close_topic(closing, bob, closed)
     for answer in await asyncio.gather(*map(whole.answer, questions)):
         assert (answer.text, answer.thread_id) == (f"{ELSEWHERE}I waited 1.5 s.", None)
+
+
+async def test_a_send_tells_that_a_group_has_moved_before_its_messages_do(whole: Whole) -> None:
+    world, groups, old = whole.api.world, whole.api.groups, whole.moving
+    [carol] = [one.account for one in old.members.values() if not one.account.is_bot]
+    slow = world.write(carol, "@agent_bot /demo slow 1.5", old)
+    await whole.at_work(old)
+    new = groups.migrate(old, carol, untold=True)
+    assert (await world.wait_for_reply(new, timeout_s=WAIT_S)).text == "I waited 1.5 s."
+    refused = [one.outcome for one in whole.api.calls.of("sendMessage", chat_id=old.id)][1:]
+    assert refused == ["Bad Request: group chat was upgraded to a supergroup chat"]
+    groups.tell_migration(old, carol)
+    for words, wanted in (
+        ("@agent_bot /demo memory", "I remember:\n\n1. /demo slow 1.5"),
+        ("@agent_bot /status", f"Assistant: reachable. This conversation: 1/telegram/~/{old.id}/~."),
+    ):
+        assert (await whole.answer(world.write(carol, words, new))).text.startswith(wanted)
+    assert whole.said(slow) == []
+    assert len(world.replies(new)) == 3
 
 
 # ── who is there ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -186,6 +205,16 @@ async def test_what_is_no_file_is_told_as_words(whole: Whole) -> None:
     questions = [whole.api.world.send_fields(whole.person(), one, bot=whole.bot) for one in sent.values()]
     answers = await asyncio.gather(*map(whole.answer, questions))
     assert [one.text for one in answers] == [f"echo: {words}" for words in sent]
+
+
+async def test_what_is_changed_while_the_agent_is_at_it_is_answered_as_it_reads_now(whole: Whole) -> None:
+    alice = whole.person()
+    question = whole.api.world.write(alice, "/demo silent 60 text", bot=whole.bot)
+    await whole.at_work(alice)
+    whole.api.world.edit(question, "hello")
+    assert (await whole.answer(question)).text == "echo: hello"
+    await whole.rests()
+    assert whole.said(question) == ["echo: hello"]
 
 
 async def test_an_album_is_one_message(whole: Whole) -> None:

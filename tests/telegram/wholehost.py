@@ -140,6 +140,8 @@ class Whole(Talk):
     taken: Bot
     """One that somebody will set a webhook for."""
     forum: Chat
+    moving: Chat
+    """A group that will become a supergroup, of people who may talk to the first bot there alone."""
     late: Chat
     """A forum in which that one shall make topics, and may not yet."""
 
@@ -182,13 +184,16 @@ async def whole_host(folder: Path) -> AsyncIterator[Whole]:
         api.groups.add_bot(forum, bob, shared, as_admin=True, can_manage_topics=True)
         late = api.groups.forum("Late", bob)
         api.groups.add_bot(late, bob, shared)
+        carol = api.world.person("Carol")
+        moving = api.groups.group("Moving", carol)
+        api.groups.add_bot(moving, carol, bot)
         settings = f"""
             [host]
             locale = "en"
             log_level = "debug"
             [defaults]
             dm_policy = "open"
-            allow = ["{bob.id}"]
+            allow = ["{bob.id}", "{moving.id}"]
             busy = "queue"
             rate_per_minute = 0
             loop_limit = 0
@@ -202,8 +207,9 @@ async def whole_host(folder: Path) -> AsyncIterator[Whole]:
             await asyncio.to_thread(host.start)
             await asyncio.to_thread(host.wait_ready)
             yield Whole(
-                api=api, host=host, bot=bot, gone=gone, shared=shared, taken=taken, bob=bob, forum=forum, late=late
-            )
+                api=api, host=host, bot=bot, gone=gone, shared=shared, taken=taken, bob=bob, forum=forum, late=late,
+                moving=moving,
+            )  # fmt: skip
         finally:
             host.close()
 

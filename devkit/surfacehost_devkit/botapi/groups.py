@@ -109,17 +109,27 @@ class Groups:
         news.tell_standing(self._state, it, where, who, old, new)
         self._state.bell.ring()
 
-    def migrate(self, chat: Chat | int, by: Account | int) -> Chat:
-        """Turn a basic group into a supergroup: a new chat, a service message in each of the two."""
+    def migrate(self, chat: Chat | int, by: Account | int, *, untold: bool = False) -> Chat:
+        """Turn a basic group into a supergroup: a new chat, a service message in each of the two.
+
+        *untold*: bots hear of neither before `tell_migration`, and learn it from calls about the old group alone.
+        """
         old, who = self._world.chat(chat), self._world.account(by)
         if old.kind != "group" or old.migrated_to is not None:
             raise ValueError("only a basic group that was not migrated yet can be")
         new = self._create("supergroup", old.title, who, ())
         new.members |= {number: one for number, one in old.members.items() if one.status in PRESENT}
-        posts.post_service(self._state, old, who, {"migrate_to_chat_id": new.id})
         old.migrated_to = new
-        posts.post_service(self._state, new, who, {"migrate_from_chat_id": old.id})
+        if not untold:
+            self.tell_migration(old, who)
         return new
+
+    def tell_migration(self, old: Chat, by: Account) -> None:
+        """Say in both chats that the one has become the other."""
+        if old.migrated_to is None:
+            raise ValueError("this group was not migrated")
+        posts.post_service(self._state, old, by, {"migrate_to_chat_id": old.migrated_to.id})
+        posts.post_service(self._state, old.migrated_to, by, {"migrate_from_chat_id": old.id})
 
     def enable_topics(self, chat: Chat | int) -> None:
         """Somebody switches topics on in a supergroup; bots hear nothing of it, but in what is written next."""
