@@ -1,7 +1,7 @@
-"""A real ``surfacehost run`` that waits as short as it can, with a bot for each ``delivery`` and one with a webhook.
+"""A real ``surfacehost run`` that waits as short as it can, with a bot for each way in which there may be one.
 
-What waits less: for answers, for calls whose answer was lost, and between two messages of a chat. A proxy stands
-between Telegram and the host, and the host's data are on a disk that can run full.
+It does not wait for answers for long either. A proxy stands between Telegram and the host, and the host's data are on
+a disk that can run full. Telegram takes no more than a megabyte, the server of one's own what it does.
 """
 
 import asyncio
@@ -12,18 +12,18 @@ from pathlib import Path
 
 import httpx
 from tests.telegram.payloads import message
-from tests.telegram.wholehost import Talk, can_show_files
+from tests.telegram.wholehost import Talk, prepare
 
 from surfacehost_devkit.botapi import Account, Bot, BotApi, Pace
 from surfacehost_devkit.faultproxy import FaultProxy
 from surfacehost_devkit.hostprocess import HostProcess
 from surfacehost_devkit.ports import free_port
 from surfacehost_devkit.smalldisk import SmallDisk
-from surfacehost_telegram import bot, fetch, readback, send, stream, webhook
-from surfacehost_telegram.budget import ChatBudget
+from surfacehost_telegram import bot, fetch, readback, stream, surface, webhook
 
 DELIVERIES = ("probe", "edit", "again", "once")
-DISK_MB = 64
+OTHERS = {"brought": 'mode = "webhook"', "local": "local_mode = true"}
+DISK_MB = 160
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,8 @@ class Hurried(Talk):
     """One for each way of ``delivery``."""
     brought: Bot
     """One whose updates Telegram brings."""
+    local: Bot
+    """One on a server that shares the host's disk."""
     proxy: FaultProxy
     """What they come through."""
     disk: SmallDisk
@@ -51,14 +53,13 @@ class Hurried(Talk):
 
 def hurry() -> None:
     """In the host's process, before it begins."""
-    can_show_files()
+    prepare()
     vars(bot).update(ANSWER_S=3.0, POLL_MARGIN_S=1.0)
     vars(fetch).update(POLL_S=2)
-    vars(send).update(GRACE_S=0.2)
     vars(readback).update(NEWS_S=1.0)
     vars(stream).update(KEEP_S=0.5)
+    vars(surface).update(CLOUD_BYTES=1_000_000)
     vars(webhook).update(LOOK_S=0.3, RETRY_AFTER="1", HOLD_S=1.0, CONFLICT_S=0.5)
-    ChatBudget.RATE = 50
 
 
 @asynccontextmanager
@@ -68,7 +69,7 @@ async def hurried_host(folder: Path) -> AsyncIterator[Hurried]:
     pace = Pace(hurry_wait_s=0.05, conflict_wait_s=0.05, webhook_retry_s=0.05)
     with SmallDisk(folder / "disk", DISK_MB) as disk:
         async with BotApi.serve(pace=pace) as api, FaultProxy.before(f"http://127.0.0.1:{port}") as proxy:
-            bots = {name: api.world.bot(f"{name}_bot") for name in (*DELIVERIES, "brought")}
+            bots = {name: api.world.bot(f"{name}_bot") for name in (*DELIVERIES, *OTHERS)}
             bob = api.world.person("Bob")
             settings = f"""
                 [host]
@@ -78,6 +79,8 @@ async def hurried_host(folder: Path) -> AsyncIterator[Hurried]:
                 [web]
                 listen = "127.0.0.1:{port}"
                 public_url = "{proxy.url}"
+                [media]
+                max_mb = 45
                 [defaults]
                 dm_policy = "open"
                 busy = "queue"
@@ -85,17 +88,16 @@ async def hurried_host(folder: Path) -> AsyncIterator[Hurried]:
                 loop_limit = 0
             """
             for name, one in bots.items():
-                way = f'delivery = "{name}"' if name in DELIVERIES else 'mode = "webhook"'
+                way = OTHERS.get(name, f'delivery = "{name}"')
                 settings += f'[surfaces.{name}]\nplugin = "telegram"\ntoken = "{one.token}"\n'
                 settings += f'base_url = "{api.url}"\n{way}\n'
             host = HostProcess(folder / "host", settings, first=hurry)
             try:
                 await asyncio.to_thread(host.start)
                 await asyncio.to_thread(host.wait_ready)
-                brought = bots.pop("brought")
                 yield Hurried(
-                    api=api, host=host, bot=bots["probe"], bob=bob, deliveries=bots, brought=brought, proxy=proxy,
-                    disk=disk,
+                    api=api, host=host, bot=bots["probe"], bob=bob, proxy=proxy, disk=disk,
+                    deliveries={name: bots[name] for name in DELIVERIES}, **{name: bots[name] for name in OTHERS},
                 )  # fmt: skip
             finally:
                 host.close()

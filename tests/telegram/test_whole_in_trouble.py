@@ -108,7 +108,7 @@ async def test_a_penalty_shuts_one_chat_and_no_other(whole: Whole) -> None:
 
 async def test_a_penalty_outlives_the_process(whole: Whole) -> None:
     alice = whole.person()
-    whole.api.faults.plan(f"sendMessage {alice.id}", faults.too_many(4))
+    whole.api.faults.plan(f"sendMessage {alice.id}", faults.too_many(6))
     late = whole.api.world.write(alice, "late", bot=whole.bot)
     [refused] = await whole.calls("sendMessage", alice.id, 1)
     await whole.until(lambda _: f"shut:{alice.id}" in notes(whole))
@@ -117,7 +117,7 @@ async def test_a_penalty_outlives_the_process(whole: Whole) -> None:
     await goes_on(whole)
     assert (await whole.answer(late)).text == "echo: late"
     again = whole.api.calls.of(chat_id=alice.id, after=refused.number)
-    assert min(one.started for one in again) > refused.ended + 4
+    assert min(one.started for one in again) > refused.ended + 6
     assert whole.said(late) == ["echo: late"]
 
 

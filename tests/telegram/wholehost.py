@@ -20,7 +20,8 @@ from surfacehost import asides
 from surfacehost_devkit.botapi import Account, Bot, BotApi, CallRecord, Chat, Entity, Pace, Topic
 from surfacehost_devkit.botapi import Message as Sent
 from surfacehost_devkit.hostprocess import HostProcess
-from surfacehost_telegram import topics
+from surfacehost_telegram import send, topics
+from surfacehost_telegram.budget import ChatBudget
 
 WAIT_S = 20.0
 
@@ -154,20 +155,36 @@ async def _shown(call: Call) -> AsyncIterator[Frame]:
         yield event
 
 
-def can_show_files() -> None:
-    """In the host's process: let its agent have the command ``/demo shown <number>``."""
+async def _named(call: Call) -> AsyncIterator[Frame]:
+    """A file by where it is, and a sentence."""
+    source = {"type": "url", "value": call.word(0, ""), "mimeType": "text/plain"}
+    value = {"type": "document", "source": source, "metadata": {"name": "notes.txt", "size": 9}}
+    yield {"type": "CUSTOM", "name": "file", "value": value}
+    for event in events.say(call.turn, "Here it is."):
+        yield event
+
+
+def _can_show_files() -> None:
+    """In the host's process: let its agent have ``/demo shown <number>`` and ``/demo named <address>``."""
     known = showcase.commands
 
     def commands() -> Iterator[tuple[str, Command]]:
         yield from known()
         yield "shown", Command(usage="/demo shown [number]", sentence="a file", run=_shown)
+        yield "named", Command(usage="/demo named <address>", sentence="a file that is somewhere", run=_named)
 
     showcase.commands = commands
 
 
 def prepare() -> None:
-    """In the host's process: the agent can show files, and what was interrupted beside messages goes on soon."""
-    can_show_files()
+    """In the host's process, before it begins: its agent can show files, and it waits less.
+
+    That is, between the calls about one chat, for calls whose answer was lost, and before it goes on with what stands
+    beside messages.
+    """
+    _can_show_files()
+    ChatBudget.RATE = 50
+    vars(send).update(GRACE_S=0.2)
     vars(asides).update(AGAIN_S=0.5)
     vars(topics).update(COMES_BACK_S=0.5)
 

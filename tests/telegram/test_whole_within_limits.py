@@ -1,0 +1,117 @@
+"""What a bot does no more of than it may, and what it lets nobody have, through one real ``surfacehost run``."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from tests.host.test_files import website
+from tests.telegram.hurriedhost import Hurried, hurried_host
+
+from surfacehost_devkit.botapi import faults
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+LARGE = 40_000_000
+"""Bytes of a file that a bot on Telegram's own server could not send or fetch."""
+LITTLE = 12_000_000
+"""Bytes that the host may need for one."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def hurried(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hurried]:
+    async with hurried_host(tmp_path_factory.mktemp("limits")) as hurried:
+        yield hurried
+
+
+@contextmanager
+def in_little_memory(hurried: Hurried) -> Iterator[None]:
+    """The host never needs much more of it inside than before: proc(5), ``clear_refs`` and ``VmHWM``."""
+    process = Path("/proc", str(hurried.host.pid))
+
+    def bytes_of(name: str) -> int:
+        found = re.search(rf"^{name}:\s+(\d+) kB$", (process / "status").read_text(), re.MULTILINE)
+        assert found
+        return 1024 * int(found[1])
+
+    (process / "clear_refs").write_text("5")
+    before = bytes_of("VmRSS")
+    yield
+    assert bytes_of("VmHWM") - before < LITTLE
+
+
+async def test_no_more_than_eight_calls_are_under_way(hurried: Hurried) -> None:
+    people = [hurried.person() for _ in range(24)]
+    for alice in people:
+        hurried.api.faults.plan(f"sendMessage {alice.id}", faults.delay(0.4))
+    await asyncio.gather(*(hurried.ask(alice, "hello") for alice in people))
+    calls = [one for one in hurried.api.calls.of() if one.bot_id == hurried.bot.id and one.method != "getUpdates"]
+    under_way = [sum(other.started <= one.started < other.ended for other in calls) for one in calls]
+    assert max(under_way) == 8
+
+
+async def test_a_draft_stays_while_the_agent_is_silent(hurried: Hurried) -> None:
+    alice = hurried.person()
+    question = hurried.api.world.write(alice, "/demo silent 60 text", bot=hurried.bot)
+    half = "This is the first half of an answer,"
+
+    def drawn() -> bool | None:
+        calls = hurried.api.calls.of("sendMessageDraft", chat_id=alice.id)
+        return [one.params.get("text") for one in calls].count(half) >= 3 or None
+
+    await hurried.api.world.wait_for(drawn)
+    [draft] = hurried.api.world.drafts(alice.id, bot=hurried.bot)
+    assert draft.text == half
+    hurried.api.world.stop_draft(alice, bot=hurried.bot)
+    assert (await hurried.answer(question)).text == f"{half}\n\n⏹ stopped"
+
+
+async def test_a_file_that_is_too_large_is_not_fetched_and_that_is_said(hurried: Hurried) -> None:
+    asked = hurried.api.world.send_file(hurried.person(), bytes(46_000_000), "film.mkv", bot=hurried.bot, caption="see")
+    answer = await hurried.answer(asked)
+    assert answer.text == "I can't take film.mkv: a file may have at most 45 MB.\n\necho: see"
+    assert asked.content.document is not None
+    file_id = asked.content.document.file_id
+    assert not [one for one in hurried.api.calls.of("getFile") if one.params["file_id"] == file_id]
+
+
+async def test_no_path_and_no_address_of_the_agents_is_read_or_given_to_telegram(hurried: Hurried) -> None:
+    secret = hurried.host.folder / "secret.txt"
+    secret.write_text("hush")
+    stored = hurried.api.state.store_file("theirs.txt", "text/plain", b"hush")
+    there = [str(secret), f"file://{secret}", f"attach://{secret}", stored.file_id, "http://127.0.0.1:9/secret.txt"]
+    asked = [hurried.api.world.write(hurried.person(), f"/demo named {one}", bot=hurried.bot) for one in there]
+    await asyncio.gather(*(hurried.answer(question) for question in asked))
+    await hurried.rests()
+    untold = "Here it is.\n\n(a file, notes.txt: this chat can't show it yet)"
+    assert [hurried.said(question) for question in asked] == [[untold]] * 4 + [["Here it is.\n\nnotes.txt"]]
+    for question in asked:
+        calls = hurried.api.calls.of(chat_id=question.chat.id)
+        assert {one.method for one in calls} <= {"sendMessage", "sendChatAction", "sendMessageDraft"}
+        assert "hush" not in json.dumps([dict(one.params) for one in calls])
+
+
+async def test_a_server_of_ones_own_takes_and_gives_large_files_in_little_memory(
+    hurried: Hurried, tmp_path: Path
+) -> None:
+    world, local = hurried.api.world, hurried.local
+    there = tmp_path / "film.mkv"
+    there.write_bytes(bytes(LARGE))
+    with website({"/film.mkv": (200, {"Content-Type": "video/x-matroska"}, there.read_bytes())}) as site:
+        question = world.write(hurried.person(), f"/demo named {site}/film.mkv", bot=local)
+        with in_little_memory(hurried):
+            sent = await world.wait_for(lambda: hurried.file(question), timeout_s=30)
+        assert sent.content.document is not None
+        assert len(sent.content.document.data) == LARGE
+        question = world.write(hurried.person(), f"/demo named {site}/film.mkv", bot=hurried.bot)
+        told = await hurried.replies(question, 2)
+        assert told[1].text.startswith("⚠️ notes.txt (40.0 MB) is too large for Telegram.")
+    result = {"file_id": "F", "file_unique_id": "U", "file_path": str(there)}
+    hurried.api.faults.plan("getFile", faults.answer(200, {"ok": True, "result": result}))
+    with in_little_memory(hurried):
+        came = await hurried.answer(world.send_file(hurried.person(), b"small", "film.mkv", bot=local), bot=local)
+    assert came.text == f"echo:\nattachment: document film.mkv (application/octet-stream, {LARGE} bytes)"
