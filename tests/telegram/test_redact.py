@@ -1,6 +1,7 @@
 import logging
 
 import pytest
+from tests.telegram.conftest import Desk
 
 from surfacehost_telegram.redact import RedactSecret, keep_out_of_logs, secret_of
 
@@ -24,6 +25,12 @@ def test_it_is_added_once() -> None:
         keep_out_of_logs(secret_of(TOKEN))
     assert logging.getLogger("httpx").filters.count(RedactSecret(TOKEN.partition(":")[2])) == 1
     assert TOKEN.partition(":")[2] not in repr(logging.getLogger("httpx").filters)
+
+
+def test_no_repr_tells_it(desk: Desk) -> None:
+    surface = desk.surface(TOKEN)
+    for one in (surface, surface._bot, surface._bot.request, surface._settings, *vars(surface).values()):
+        assert secret_of(TOKEN) not in repr(one)
 
 
 @pytest.mark.parametrize("name", ["httpx", "httpcore", "telegram"])

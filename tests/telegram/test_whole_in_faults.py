@@ -55,6 +55,35 @@ HEARD: dict[str, dict[str, int]] = {
 }
 """How often an answer comes, by ``delivery`` and by what became of the first call."""
 
+GOING_BYTES = 12_345
+"""How large the file is that goes before it can be sent."""
+
+FILES: dict[str, tuple[str, str, Fault, str]] = {
+    "not as a voice": (
+        *("/demo shown 6", "sendVoice"),
+        faults.error(400, "Bad Request: VOICE_MESSAGES_FORBIDDEN"),
+        "document",
+    ),
+    "not at all": (
+        *("/demo file text 40", "sendDocument"),
+        faults.error(400, "Bad Request: wrong type of the web page content"),
+        "⚠️ Telegram does not take hello.txt (0.0 kB).\nDownload it here",
+    ),
+    "too large": (
+        *("/demo file text 40", "sendDocument"),
+        faults.answer(413, "<html>too large</html>"),
+        "⚠️ hello.txt (0.0 kB) is too large for Telegram.\nDownload it here",
+    ),
+    "gone from the disk": (
+        *(f"/demo file text {GOING_BYTES}", "sendDocument"),
+        faults.too_many(1),
+        "⚠️ Telegram does not take hello.txt (12.3 kB).",
+    ),
+    "lost": ("/demo file text 40", "sendDocument", faults.reset(), "document"),
+    "unheard": ("/demo file text 40", "sendDocument", faults.drop_after(), "document"),
+}
+"""What is asked for, the call that goes wrong, how it does, and what comes of the file."""
+
 LISTENING: dict[str, Fault] = {
     "a reset": faults.reset(),
     "a reset afterwards": faults.drop_after(),
@@ -202,3 +231,19 @@ async def test_what_becomes_of_a_send(hurried: Hurried) -> None:
             name: extra.get(name, []) + [f"echo: {name}"] * HEARD[delivery][done] for name, (_, done) in ENDINGS.items()
         }, way
     hurried.api.faults.release()
+
+
+async def test_what_becomes_of_a_file(hurried: Hurried) -> None:
+    asked: dict[str, Sent] = {}
+    for name, (command, method, fault, _) in FILES.items():
+        alice = hurried.person()
+        hurried.api.faults.plan(f"{method} {alice.id}", fault)
+        asked[name] = hurried.api.world.write(alice, command, bot=hurried.bot)
+    await hurried.calls("sendDocument", asked["gone from the disk"].chat.id, 1)
+    [file] = [one for one in (hurried.disk.path / "var" / "media").iterdir() if one.stat().st_size == GOING_BYTES]
+    file.unlink()
+    await asyncio.gather(*(hurried.replies(question, 2) for question in asked.values()))
+    await hurried.rests()
+    for name, question in asked.items():
+        _, told = hurried.api.world.replies(question.chat, after=question)
+        assert (told.content.shown_as if told.content.document else told.text) == FILES[name][3], name

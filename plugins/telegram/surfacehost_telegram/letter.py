@@ -124,4 +124,6 @@ def _other_than(letter: Letter, file: Upload, error: Exception) -> Letter:
         log.info("chat %s gets %s as a document: %s", letter.chat, file.name, error)
         return replace(letter, file=replace(file, method=DOCUMENT))
     log.warning("chat %s is told of a file that Telegram does not take: %s", letter.chat, error)
+    if isinstance(error, FileNotFoundError):
+        file = replace(file, url="")  # nobody else would find it there
     return without_file(letter, file, is_too_large=isinstance(error, Oversized))
