@@ -1,7 +1,7 @@
 """A real ``surfacehost run`` that waits as short as it can, with a bot for each way in which there may be one.
 
-It does not wait for answers for long either. A proxy stands between Telegram and the host, and the host's data are on
-a disk that can run full. Telegram takes no more than a megabyte, the server of one's own what it does.
+It does not wait for answers for long either. A proxy stands between Telegram and the host. Telegram takes no file of
+more than a megabyte, the server of one's own what it does.
 """
 
 import asyncio
@@ -18,12 +18,10 @@ from surfacehost_devkit.botapi import Account, Bot, BotApi, Pace
 from surfacehost_devkit.faultproxy import FaultProxy
 from surfacehost_devkit.hostprocess import HostProcess
 from surfacehost_devkit.ports import free_port
-from surfacehost_devkit.smalldisk import SmallDisk
 from surfacehost_telegram import bot, fetch, readback, stream, surface, webhook
 
 DELIVERIES = ("probe", "edit", "again", "once")
 OTHERS = {"brought": 'mode = "webhook"', "local": "local_mode = true"}
-DISK_MB = 160
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +36,16 @@ class Hurried(Talk):
     """One on a server that shares the host's disk."""
     proxy: FaultProxy
     """What they come through."""
-    disk: SmallDisk
 
     async def bring(self, person: Account, number: int, text: str) -> int:
         """What the host answers when message *number* of *person* is brought to the bot with a webhook."""
-        webhook = self.api.state.webhooks[self.brought.id].settings
+        settings = self.api.state.webhooks[self.brought.id].settings
         chat = {"id": person.id, "first_name": "Alice", "type": "private"}
         who = {"id": person.id, "is_bot": False, "first_name": "Alice", "language_code": "en"}
         update = {**message(chat, text, message_id=number, **{"from": who}), "update_id": 900_000_000 + number}
-        headers = {"X-Telegram-Bot-Api-Secret-Token": webhook.secret_token}
+        headers = {"X-Telegram-Bot-Api-Secret-Token": settings.secret_token}
         async with httpx.AsyncClient(trust_env=False) as client:
-            return (await client.post(webhook.url, json=update, headers=headers)).status_code
+            return (await client.post(settings.url, json=update, headers=headers)).status_code
 
 
 def hurry() -> None:
@@ -63,41 +60,40 @@ def hurry() -> None:
 
 
 @asynccontextmanager
-async def hurried_host(folder: Path) -> AsyncIterator[Hurried]:
-    """Start it, ready to talk."""
+async def hurried_host(folder: Path, data: Path) -> AsyncIterator[Hurried]:
+    """Start it, ready to talk, with its data in *data*."""
     port = free_port()
     pace = Pace(hurry_wait_s=0.05, conflict_wait_s=0.05, webhook_retry_s=0.05)
-    with SmallDisk(folder / "disk", DISK_MB) as disk:
-        async with BotApi.serve(pace=pace) as api, FaultProxy.before(f"http://127.0.0.1:{port}") as proxy:
-            bots = {name: api.world.bot(f"{name}_bot") for name in (*DELIVERIES, *OTHERS)}
-            bob = api.world.person("Bob")
-            settings = f"""
-                [host]
-                data_dir = "{disk.path / "var"}"
-                locale = "en"
-                log_level = "debug"
-                [web]
-                listen = "127.0.0.1:{port}"
-                public_url = "{proxy.url}"
-                [media]
-                max_mb = 45
-                [defaults]
-                dm_policy = "open"
-                busy = "queue"
-                rate_per_minute = 0
-                loop_limit = 0
-            """
-            for name, one in bots.items():
-                way = OTHERS.get(name, f'delivery = "{name}"')
-                settings += f'[surfaces.{name}]\nplugin = "telegram"\ntoken = "{one.token}"\n'
-                settings += f'base_url = "{api.url}"\n{way}\n'
-            host = HostProcess(folder / "host", settings, first=hurry)
-            try:
-                await asyncio.to_thread(host.start)
-                await asyncio.to_thread(host.wait_ready)
-                yield Hurried(
-                    api=api, host=host, bot=bots["probe"], bob=bob, proxy=proxy, disk=disk,
-                    deliveries={name: bots[name] for name in DELIVERIES}, **{name: bots[name] for name in OTHERS},
-                )  # fmt: skip
-            finally:
-                host.close()
+    async with BotApi.serve(pace=pace) as api, FaultProxy.before(f"http://127.0.0.1:{port}") as proxy:
+        bots = {name: api.world.bot(f"{name}_bot") for name in (*DELIVERIES, *OTHERS)}
+        bob = api.world.person("Bob")
+        settings = f"""
+            [host]
+            data_dir = "{data}"
+            locale = "en"
+            log_level = "debug"
+            [web]
+            listen = "127.0.0.1:{port}"
+            public_url = "{proxy.url}"
+            [media]
+            max_mb = 45
+            [defaults]
+            dm_policy = "open"
+            busy = "queue"
+            rate_per_minute = 0
+            loop_limit = 0
+        """
+        for name, one in bots.items():
+            way = OTHERS.get(name, f'delivery = "{name}"')
+            settings += f'[surfaces.{name}]\nplugin = "telegram"\ntoken = "{one.token}"\n'
+            settings += f'base_url = "{api.url}"\n{way}\n'
+        host = HostProcess(folder, settings, first=hurry)
+        try:
+            await asyncio.to_thread(host.start)
+            await asyncio.to_thread(host.wait_ready)
+            yield Hurried(
+                api=api, host=host, bot=bots["probe"], bob=bob, proxy=proxy,
+                deliveries={name: bots[name] for name in DELIVERIES}, **{name: bots[name] for name in OTHERS},
+            )  # fmt: skip
+        finally:
+            host.close()

@@ -6,7 +6,7 @@ group that moved (test_process.py), a call that never left because nobody is the
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from tests.telegram.wholehost import WAIT_S
 from surfacehost_devkit.botapi import Bot, Fault, faults
 from surfacehost_devkit.botapi import Message as Sent
 from surfacehost_devkit.hostprocess import surface_in
+from surfacehost_devkit.smalldisk import SmallDisk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -107,25 +108,32 @@ BRINGING: dict[str, Fault] = {
 }
 
 
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallDisk]:
+    """Of the host's data."""
+    with SmallDisk(tmp_path_factory.mktemp("disk"), megabytes=32) as disk:
+        yield disk
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def hurried(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hurried]:
-    async with hurried_host(tmp_path_factory.mktemp("faults")) as hurried:
+async def hurried(disk: SmallDisk, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hurried]:
+    async with hurried_host(tmp_path_factory.mktemp("faults"), disk.path / "var") as hurried:
         yield hurried
 
 
 # ── what comes in ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_what_cannot_be_stored_is_brought_again(hurried: Hurried) -> None:
+async def test_what_cannot_be_stored_is_brought_again(hurried: Hurried, disk: SmallDisk) -> None:
     world, alice = hurried.api.world, hurried.person()
     before = await hurried.ask(alice, "before", bot=hurried.brought)
-    hurried.disk.fill()
+    disk.fill()
     for text in ("one", "two"):
         world.write(alice, text, bot=hurried.brought)
     webhook = hurried.api.state.webhooks[hurried.brought.id]
     await world.wait_for(lambda: "503" in webhook.last_error_message or None, timeout_s=WAIT_S)
     assert hurried.said(before) == []
-    hurried.disk.free()
+    disk.free()
     await hurried.replies(before, 2)
     await hurried.rests()
     assert hurried.said(before) == ["echo: one", "echo: two"]
@@ -233,14 +241,14 @@ async def test_what_becomes_of_a_send(hurried: Hurried) -> None:
     hurried.api.faults.release()
 
 
-async def test_what_becomes_of_a_file(hurried: Hurried) -> None:
+async def test_what_becomes_of_a_file(hurried: Hurried, disk: SmallDisk) -> None:
     asked: dict[str, Sent] = {}
     for name, (command, method, fault, _) in FILES.items():
         alice = hurried.person()
         hurried.api.faults.plan(f"{method} {alice.id}", fault)
         asked[name] = hurried.api.world.write(alice, command, bot=hurried.bot)
     await hurried.calls("sendDocument", asked["gone from the disk"].chat.id, 1)
-    [file] = [one for one in (hurried.disk.path / "var" / "media").iterdir() if one.stat().st_size == GOING_BYTES]
+    [file] = [one for one in (disk.path / "var" / "media").iterdir() if one.stat().st_size == GOING_BYTES]
     file.unlink()
     await asyncio.gather(*(hurried.replies(question, 2) for question in asked.values()))
     await hurried.rests()

@@ -24,7 +24,8 @@ LITTLE = 12_000_000
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def hurried(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hurried]:
-    async with hurried_host(tmp_path_factory.mktemp("limits")) as hurried:
+    folder = tmp_path_factory.mktemp("limits")
+    async with hurried_host(folder, folder / "var") as hurried:
         yield hurried
 
 
