@@ -6,7 +6,8 @@ lost; what comes twice is known by its id.
 """
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,7 +107,8 @@ class Sync:
             if getattr(event, "type", "") == "m.direct":
                 news.notes |= self._chats.told_direct(event.content)
         for room, info in response.rooms.invite.items():
-            self._hear_invite(room, info, news)
+            with left_out(f"the invitation into {room}"):
+                self._hear_invite(room, info, news)
         if keys_came:
             await self._read_again()
         for room, info in response.rooms.join.items():
@@ -127,17 +129,14 @@ class Sync:
             await self._requests.settle()
 
     def _hear_device(self, events: Sequence[Any], news: News) -> None:
-        self._steps = [step for event in events if (step := self._step(event))]
+        self._steps = []
         for event in events:
-            if told := read_withheld(getattr(event, "source", None) or {}):
-                news.notes |= self._chats.withheld(told, news.notes)
-
-    def _step(self, event: Any) -> Step | None:  # noqa: ANN401 - untyped
-        try:
-            return read_step(getattr(event, "source", None) or {}, me=self._me)
-        except Exception:
-            log.exception("what %s sent to our device can't be read; it is left out", getattr(event, "sender", "?"))
-            return None
+            raw = getattr(event, "source", None) or {}
+            with left_out(f"what {raw.get('sender')} sent to our device"):
+                if step := read_step(raw, me=self._me):
+                    self._steps.append(step)
+                if told := read_withheld(raw):
+                    news.notes |= self._chats.withheld(told, news.notes)
 
     async def _store(self, news: News, cursor: str | None = None) -> None:
         await self._put(*news.events, cursor=cursor, notes=news.notes)
@@ -148,6 +147,7 @@ class Sync:
         state = [{"content": getattr(event, "content", {})} | event.source for event in info.invite_state]
         if invite := read_invite(room, state, surface=self._surface, me=self._me):
             numbered, marks = self._chats.invited(invite, self._since)
+            str(numbered.key)  # an id that can't stand in a thread key would come back with every sync
             news.events.append(numbered)
             news.notes |= marks
 
@@ -260,6 +260,15 @@ class Sync:
             log.warning("something in %s can't be decrypted; it is read when its key comes", room)
         else:
             log.warning("%s is encrypted and encryption is switched off: nothing is read or sent there", room)
+
+
+@contextmanager
+def left_out(what: str) -> Iterator[None]:
+    """Leave out *what* can't be read, which is a fault of ours: it would come back with every sync."""
+    try:
+        yield
+    except Exception:
+        log.exception("%s can't be read; it is left out", what)
 
 
 def _renames(info: Any) -> bool:  # noqa: ANN401 - untyped
