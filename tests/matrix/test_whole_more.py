@@ -24,7 +24,7 @@ from surfacehost_devkit import faults
 from surfacehost_devkit.faultproxy import Passage
 from surfacehost_devkit.homeserver import Homeserver
 from surfacehost_devkit.matrixapi import MatrixApi
-from surfacehost_devkit.matrixperson import MatrixPerson
+from surfacehost_devkit.matrixperson import MatrixError, MatrixPerson
 
 pytestmark = pytest.mark.timeout(300)  # the first one waits for a homeserver and for six accounts to come
 
@@ -87,8 +87,12 @@ async def test_one_shared_space_for_all_in_whose_rooms_it_answers_and_in_nobody_
         await one.create_room(direct=True, invite=[team.user_id])
     spaces = {(await one.wait_invite(team.user_id)).room_id for one in (alice, bob)}
     assert len(spaces) == 1
-    (hall,) = await rooms_in(alice, spaces.pop())
+    (space,) = spaces
+    (hall,) = await rooms_in(alice, space)
     await alice.join(hall["room_id"])
+    for place in (space, hall["room_id"]):  # who comes in is answered, so only the bot decides who does
+        with pytest.raises(MatrixError, match="M_FORBIDDEN"):
+            await alice.invite(place, more.accounts["picky"].user_id)
     await alice.send(hall["room_id"], "not for you")
     assert await asked(alice, hall["room_id"], team.user_id, "hello?", mentions=True) == "echo: hello?"
     held = await alice.history(hall["room_id"])

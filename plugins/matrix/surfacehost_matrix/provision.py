@@ -188,9 +188,11 @@ class Provisioning:
     def _branches(self, note: Notes) -> Iterator[Branch]:
         """The Space, the rooms of the settings, and those that the person asked for."""
         names: Mapping[str, str] = note.get("names", {})
-        yield Branch(settings=self._space, part=SPACE, name=names.get(SPACE, self._space.name), is_space=True)
+        shared = self._space.shared
+        top = names.get(SPACE, self._space.name)
+        yield Branch(settings=self._space, part=SPACE, name=top, is_space=True, is_shared=shared)
         for room in self._space.rooms:
-            yield Branch(settings=room, part=_part(room), name=names.get(_part(room), room.name))
+            yield Branch(settings=room, part=_part(room), name=names.get(_part(room), room.name), is_shared=shared)
         for part, name in names.items():
             if part.startswith("chat "):
                 yield Branch(settings=RoomSettings(name=name), part=part, name=name)

@@ -18,6 +18,8 @@ State = Mapping[Key, Mapping[str, Any]]
 CHILD, PARENT, LEVELS = "m.space.child", "m.space.parent", "m.room.power_levels"
 NO_PLACE_TO_WRITE = 100
 """The level for messages in a Space itself."""
+MODERATOR = 50
+"""The level of who may invite into a Space for everybody (a homeserver's preset: anybody in it)."""
 
 _CALLED = {"m.room.name": "name", "m.room.topic": "topic", "m.room.avatar": "avatar", CHILD: "place in the Space",
            PARENT: "link to the Space", LEVELS: "power levels", "m.room.join_rules": "who may join"}  # fmt: skip
@@ -46,6 +48,8 @@ class Branch:
     name: str
     avatar: str = ""
     is_space: bool = False
+    is_shared: bool = False
+    """Whether it is for everybody: who is in it is answered, so that only the bot decides who comes in."""
 
     def state(self, *, space: str, via: str, there: State) -> State:
         """What its state should hold, given what *there* is now; *space*: where it belongs, empty for the Space."""
@@ -59,8 +63,13 @@ class Branch:
             wanted["m.room.join_rules", ""] = rule
             wanted[PARENT, space] = {"via": [via], "canonical": True}
         if levels := there.get((LEVELS, "")):
-            wanted[LEVELS, ""] = _levels(self.settings.power_levels, levels, is_space=self.is_space)
+            wanted[LEVELS, ""] = _levels(self.settings.power_levels, levels, self._silent())
         return wanted
+
+    def _silent(self) -> dict[str, int]:
+        """The power levels where the settings don't say."""
+        written = {"events_default": NO_PLACE_TO_WRITE} if self.is_space else {}
+        return written | ({"invite": MODERATOR} if self.is_shared else {})
 
     def creation(self, mark: Mapping[str, Any], *, space: str, via: str) -> dict[str, Any]:
         """The body of ``createRoom``. The power levels of people come later, on top of the homeserver's own.
@@ -106,10 +115,9 @@ def state_of(events: Iterable[Any]) -> State:
     }
 
 
-def _levels(declared: PowerLevels, there: Mapping[str, Any], *, is_space: bool) -> Mapping[str, Any]:
+def _levels(declared: PowerLevels, there: Mapping[str, Any], silent: Mapping[str, int]) -> Mapping[str, Any]:
     """The whole content: a homeserver takes it whole or not at all."""
     said = declared.model_dump(exclude_none=True, exclude={"users", "events"})
-    silent = {"events_default": NO_PLACE_TO_WRITE} if is_space else {}
     inside = {
         name: {**there.get(name, {}), **getattr(declared, name)}
         for name in ("users", "events")
