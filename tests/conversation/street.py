@@ -105,6 +105,30 @@ Behaviour = Callable[[Street, str, Door], Awaitable[None]]
 """What is seen at a door of a street; the door's name stands between."""
 
 
+@asynccontextmanager
+async def side_by_side(
+    street: Street, behaviours: Mapping[Any, tuple[str, Sequence[str]]], given: Any
+) -> AsyncIterator[Mapping[Any, asyncio.Task[None]]]:
+    """All of *behaviours*, begun at once: most of the time is what a chat's budget takes.
+
+    With each are the doors at which it is seen, one after the other at the same ones, and the surfaces; *given* is what
+    it gets in place of the street.
+    """
+    turns = {way: asyncio.Lock() for way, _ in behaviours.values()}
+
+    async def see(behaviour: Any, way: str, surfaces: Sequence[str]) -> None:
+        async with turns[way]:
+            await street.on_each(way, lambda _, name, door: behaviour(given, name, door), surfaces)
+
+    tasks = {one: asyncio.create_task(see(one, *where)) for one, where in behaviours.items()}
+    try:
+        yield tasks
+    finally:
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
 async def hear(door: Door, text: str, *words: str) -> list[str]:
     """Say *text*; what is shown from then on, once each of *words* is in it."""
     first = len(door.shown())

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -13,7 +13,7 @@ from surfacehost_devkit.homeserver import Homeserver
 
 from .doors import Door, MatrixDoor, TelegramDoor
 from .parcels import Parcel, received, send
-from .street import SURFACES, Behaviour, Street, hear
+from .street import SURFACES, Behaviour, Street, hear, side_by_side
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -204,25 +204,15 @@ BEHAVIOURS: dict[Behaviour, tuple[str, Sequence[str]]] = {
     an_album_is_one_message: ("four", ("telegram",)),
     files_of_the_agent_arrive_as_what_they_are: ("four", SURFACES),
 }
-"""Each with the doors at which it is seen, one after the other at the same ones, and the surfaces."""
+"""As ``side_by_side`` takes them."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def seen(street: Street) -> AsyncIterator[dict[Behaviour, asyncio.Task[None]]]:
-    """All of them, begun side by side: most of the time is what a chat's budget takes."""
-    turns = {way: asyncio.Lock() for way, _ in BEHAVIOURS.values()}
-
-    async def see(behaviour: Behaviour, way: str, surfaces: Sequence[str]) -> None:
-        async with turns[way]:
-            await street.on_each(way, behaviour, surfaces)
-
-    tasks = {one: asyncio.create_task(see(one, *where)) for one, where in BEHAVIOURS.items()}
-    yield tasks
-    for task in tasks.values():
-        task.cancel()
-    await asyncio.gather(*tasks.values(), return_exceptions=True)
+async def seen(street: Street) -> AsyncIterator[Mapping[Behaviour, asyncio.Task[None]]]:
+    async with side_by_side(street, BEHAVIOURS, street) as seen:
+        yield seen
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda one: str(one.__name__))
-async def test_on_every_surface(seen: dict[Behaviour, asyncio.Task[None]], behaviour: Behaviour) -> None:
+async def test_on_every_surface(seen: Mapping[Behaviour, asyncio.Task[None]], behaviour: Behaviour) -> None:
     await seen[behaviour]

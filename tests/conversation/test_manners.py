@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from surfacehost_devkit.homeserver import Homeserver
 
 from .doors import Door, MatrixDoor, TelegramDoor, WebDoor
 from .listener import Listener
-from .street import GROUPS, SURFACES, Street, hear
+from .street import GROUPS, SURFACES, Street, hear, side_by_side
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -219,30 +219,17 @@ BEHAVIOURS: dict[Any, tuple[str, Sequence[str]]] = {
     a_text_that_comes_in_pieces_is_one_run: ("pieces", SURFACES),
     what_an_agent_that_was_away_has_to_say_waits_for_nobody: ("pieces", SURFACES),
 }
-"""Each with the doors at which it is seen, and the surfaces: one after the other at the same doors."""
+"""As ``side_by_side`` takes them."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def seen(manners: Manners) -> AsyncIterator[dict[Any, asyncio.Task[None]]]:
-    """All of them, side by side."""
-    turns = {way: asyncio.Lock() for way in WAYS}
-
-    async def see(behaviour: Any, way: str, surfaces: Sequence[str]) -> None:
-        async def one(_street: Street, name: str, door: Door) -> None:
-            await behaviour(manners, name, door)
-
-        async with turns[way]:
-            await manners.street.on_each(way, one, surfaces)
-
-    tasks = {one: asyncio.create_task(see(one, *where)) for one, where in BEHAVIOURS.items()}
-    yield tasks
-    for task in tasks.values():
-        task.cancel()
-    await asyncio.gather(*tasks.values(), return_exceptions=True)
+async def seen(manners: Manners) -> AsyncIterator[Mapping[Any, asyncio.Task[None]]]:
+    async with side_by_side(manners.street, BEHAVIOURS, manners) as seen:
+        yield seen
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda one: str(one.__name__))
-async def test_on_every_surface(seen: dict[Any, asyncio.Task[None]], behaviour: Any) -> None:
+async def test_on_every_surface(seen: Mapping[Any, asyncio.Task[None]], behaviour: Any) -> None:
     await seen[behaviour]
 
 
