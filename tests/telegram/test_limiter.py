@@ -163,6 +163,51 @@ async def test_a_penalty_outlives_a_restart() -> None:
     assert later.memory.values == {}
 
 
+async def test_a_penalty_holds_for_what_counts_against_nothing() -> None:
+    calls = Calls()
+    calls.fails = Flooded(0.3)
+    with pytest.raises(Flooded):
+        await calls.make(1, "deleteMessage")
+    calls.fails = None
+    start = monotonic()
+    await calls.make(1, "deleteMessage")
+    assert monotonic() - start >= 0.3
+    calls.fails = Flooded(3600)
+    with pytest.raises(Flooded):
+        await calls.make(1, "getChat")
+    with pytest.raises(Flooded):
+        await calls.make(1, "leaveChat")
+    assert len(calls.made) == 3
+
+
+async def test_a_penalty_that_comes_while_a_call_waits_for_its_slot_holds_for_it() -> None:
+    calls = Calls()
+    calls.release.clear()
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        for chat in range(8):
+            group.create_task(calls.make(chat))
+        await calls.full.wait()
+        waiting = group.create_task(calls.make(0))
+        await asyncio.sleep(0)
+        calls.budgets._budget("0").shut(monotonic(), 0.3)
+        start = monotonic()
+        calls.release.set()
+        await waiting
+        assert monotonic() - start >= 0.3
+    assert calls.made.count("0") == 2
+
+
+async def test_a_group_that_moved_takes_its_penalty_along() -> None:
+    calls = Calls()
+    calls.fails = Flooded(3600)
+    with pytest.raises(Flooded):
+        await calls.make(-1)
+    calls.budgets.rekey("-1", "-1001")
+    with pytest.raises(Flooded):
+        await calls.make(-1001)
+    assert calls.made == ["-1"]
+
+
 async def test_a_tap_waits_for_nothing() -> None:
     calls = Calls()
     calls.release.clear()

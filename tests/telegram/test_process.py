@@ -117,6 +117,15 @@ async def test_what_telegram_brings_is_answered_once_whatever_happens_to_the_hos
     await street.heard(alice, *answers, "echo: four")
     assert street.api.state.webhooks == {}
     assert secret not in street.host.log_text()
+    street.host.stop()
+    said = await asyncio.to_thread(street.host.command, "doctor")
+    assert "no webhook is in the way of polling" in said.stdout
+    world.write(alice, "five", bot=street.bot)
+    await street.start("webhook")
+    await street.heard(alice, *answers, "echo: four", "echo: five")
+    said = await asyncio.to_thread(street.host.command, "doctor")
+    assert "  ok    Telegram brings its updates to " in said.stdout
+    assert "/webhook/telegram/" in said.stdout
     assert b"AAHsimulated" not in street.kept()
 
 

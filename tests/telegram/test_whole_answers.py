@@ -10,7 +10,7 @@ from tests.telegram.test_files import SHOWN
 from tests.telegram.wholehost import WAIT_S, Whole, part, whole_host
 
 from platform_agent.showcase import long_text
-from surfacehost_devkit.botapi import Account, Chat, news
+from surfacehost_devkit.botapi import Account, Chat, faults, news
 from surfacehost_render.telegram.entities import units
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -123,6 +123,24 @@ async def test_files_of_the_agents_are_shown_as_what_they_are(whole: Whole) -> N
         assert stored is not None
         assert (sent.content.shown_as, stored.data, stored.mime_type) == (shown, content, mime_type.partition(";")[0])
         assert stored.name == ("ab.pdf" if "/" in name else name)
+
+
+async def test_a_tap_is_answered_at_once_also_while_the_agent_is_at_something_else(whole: Whole) -> None:
+    world, alice = whole.api.world, whole.person()
+    prompt = await whole.ask(alice, "/demo approve")
+    rows: Any = (prompt.content.markup or {})["inline_keyboard"]
+    yes, no = (button["callback_data"] for button in rows[0])
+    expired = "Bad Request: query is too old and response timeout expired or query ID is invalid"
+    whole.api.faults.plan("answerCallbackQuery", faults.error(400, expired))  # nothing to worry about
+    world.tap(alice, prompt, yes)
+    await whole.answer(prompt)
+    question = world.write(alice, "/demo stream 900 0.1", bot=whole.bot)
+    await world.wait_for(lambda: any("word5" in one.text for one in world.drafts(alice.id, bot=whole.bot)) or None)
+    tap = news.tell_tap(whole.api.state, prompt, alice, no)
+    await world.wait_for(lambda: tap.answered or None)
+    assert not whole.said(question)
+    world.stop_draft(alice, bot=whole.bot)
+    await world.wait_for(lambda: any(text.endswith("⏹ stopped") for text in whole.said(question)) or None)
 
 
 async def test_a_question_has_buttons_shows_what_it_came_to_and_tells_who_comes_late(whole: Whole) -> None:

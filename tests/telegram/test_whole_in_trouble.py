@@ -189,7 +189,8 @@ async def test_somebody_elses_webhook_is_named_and_left_alone(whole: Whole) -> N
 async def test_every_poll_says_all_that_it_wants(whole: Whole) -> None:
     polls = [one.params for one in whole.api.calls.of("getUpdates") if one.bot_id == whole.bot.id]
     [wanted] = {one["allowed_updates"] for one in polls}
-    assert {"message", "edited_message", "callback_query", "my_chat_member"} <= {*json.loads(wanted)}
+    kinds = {"message", "edited_message", "callback_query", "my_chat_member", "stopped_message_generation"}
+    assert {*json.loads(wanted)} == kinds
     offsets = [int(one["offset"]) for one in polls]
     assert offsets == sorted(offsets)
 

@@ -10,7 +10,7 @@ from telegram.error import BadRequest, InvalidToken, TelegramError
 
 from surfacehost import Memory, NotReady, Refused, Undeliverable
 from surfacehost_telegram.bot import ALLOWED_UPDATES, NEWEST_UPDATE, Bot, Flooded
-from surfacehost_telegram.redact import keep_out_of_logs, secret_of
+from surfacehost_telegram.redact import keep_out_of_logs, without_secret
 
 WEBHOOK = "webhook"
 """The note of the webhook that we have set: bot, url, secret, and whether Telegram has taken it."""
@@ -46,8 +46,8 @@ class Account:
             return ""
 
     def shown(self, url: str) -> str:
-        """*url* for people to read: that of somebody else's webhook often holds the bot's token."""
-        return url.replace(secret_of(self._bot.token), "…")
+        """*url* for people to read."""
+        return without_secret(url, self._bot.token)
 
     async def drop_webhook(self) -> None:
         """Take back a webhook that we have set ourselves; anybody else's stays. Raises NotReady."""

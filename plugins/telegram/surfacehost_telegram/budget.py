@@ -37,7 +37,11 @@ class ChatBudget:
 
     def draft_wait(self, now: float) -> float:
         """Seconds until a draft fits in; 0: now."""
-        return max(0.0, self._shut_until - now, self._draft_at - now)
+        return max(self.penalty(now), self._draft_at - now)
+
+    def penalty(self, now: float) -> float:
+        """Seconds until the chat takes anything at all; 0: now."""
+        return max(0.0, self._shut_until - now)
 
     def spend(self, now: float, *, draft: bool = False) -> None:
         """Count a call."""

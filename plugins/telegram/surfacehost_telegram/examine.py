@@ -7,11 +7,15 @@ from telegram.error import InvalidToken, TelegramError
 
 from surfacehost import Finding
 from surfacehost_telegram.bot import Bot
+from surfacehost_telegram.redact import without_secret
 from surfacehost_telegram.settings import TelegramSettings
 
 
-async def examine(bot: Bot, settings: TelegramSettings) -> list[Finding]:
-    """What Telegram says of the account. Raises nothing of Telegram's."""
+async def examine(bot: Bot, settings: TelegramSettings, *, webhook_url: str) -> list[Finding]:
+    """What Telegram says of the account, whose updates are to come to *webhook_url*; empty: they are polled.
+
+    Raises nothing of Telegram's.
+    """
     await bot.connect()
     try:
         me = await bot.get_me()
@@ -24,23 +28,32 @@ async def examine(bot: Bot, settings: TelegramSettings) -> list[Finding]:
         await bot.disconnect()
     return [
         _ok(f"the token is that of @{me.username} ({me.id})"),
-        *_webhook(webhook),
+        *_way_in(webhook, webhook_url, without_secret(webhook.url, bot.token)),
         *_groups(me, settings),
         _topics(me),
     ]
 
 
-def _webhook(info: WebhookInfo) -> Iterator[Finding]:
-    if info.url:
+def _way_in(info: WebhookInfo, wanted: str, shown: str) -> Iterator[Finding]:
+    """Whether messages come as they are to: by the webhook *wanted*, or by polling. *shown* is where there is one."""
+    waiting = f"; {info.pending_update_count} updates wait" if info.pending_update_count else ""
+    if wanted and info.url == wanted:
+        yield _ok(f"Telegram brings its updates to {wanted}{waiting}")
+    elif wanted and info.url:
+        yield _warn(
+            f"another webhook takes this bot's messages, at {shown}", "the host puts its own there at its start"
+        )
+    elif wanted:
+        yield _warn("Telegram has no webhook to bring updates to", "the host sets it at its start")
+    elif info.url:
         yield _bad(
-            f"a webhook takes this bot's messages, at {info.url}: nothing can be polled",
+            f"a webhook takes this bot's messages, at {shown}: nothing can be polled",
             "remove it if it is not needed: call deleteWebhook of the Bot API with this token",
         )
+    else:
+        yield _ok(f"no webhook is in the way of polling{waiting}")
     if info.last_error_message:
         yield _warn(f"Telegram's last try at the webhook failed: {info.last_error_message}")
-    if not info.url:
-        waiting = f"; {info.pending_update_count} updates wait" if info.pending_update_count else ""
-        yield _ok(f"no webhook is in the way of polling{waiting}")
 
 
 def _groups(me: User, settings: TelegramSettings) -> Iterator[Finding]:

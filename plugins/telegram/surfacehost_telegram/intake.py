@@ -1,5 +1,6 @@
 """What Telegram tells, whichever way it came, into the host's inbox: only then may Telegram forget it."""
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -13,6 +14,7 @@ from telegram import Update, User
 
 from surfacehost import Event, Memory, Message, Put
 from surfacehost_telegram.bot import Bot, Json
+from surfacehost_telegram.courtesy import acknowledge
 from surfacehost_telegram.parse import Moved, parse
 from surfacehost_telegram.readback import MessageIds
 
@@ -51,12 +53,21 @@ class Read:
 class Intake:
     """Reads the updates of one bot."""
 
-    def __init__(self, bot: Bot, surface: str, ids: MessageIds, see: Callable[[Update], None]) -> None:
-        """*see* is told each update as well, for what it means beside events."""
+    def __init__(
+        self,
+        bot: Bot,
+        surface: str,
+        ids: MessageIds,
+        see: Callable[[Update], None],
+        rekey: Callable[[str, str], None],
+    ) -> None:
+        """*see* is told each update as well, for what it means beside events; *rekey* of groups: old id, new id."""
         self._bot = bot
         self._surface = surface
         self._ids = ids
         self._see = see
+        self._rekey = rekey
+        self._taps: set[asyncio.Task[None]] = set()
         self._albums: deque[str] = deque(maxlen=ALBUMS)
 
     async def take(self, updates: Sequence[object], me: User, put: Put, *, cursor: str | None = None) -> None:
@@ -68,8 +79,15 @@ class Intake:
         for old, new in read.moved.items():
             log.info("group %s is now supergroup %s", old, new)
             notes |= moving(old, new)
+            self._rekey(old, new)
         events = self._with_their_albums(read.events)
         await put(*events, cursor=cursor, notes=notes, moved=read.moved, unread=read.unread)
+        for event in events:
+            if isinstance(event, Message) and event.choice:
+                # At once, and beside everything else: what was tapped may have to wait for its turn.
+                tap = asyncio.create_task(acknowledge(self._bot, event))
+                self._taps.add(tap)
+                tap.add_done_callback(self._taps.discard)
 
     def _read(self, raw: object, me: User, read: Read) -> None:
         try:

@@ -27,7 +27,7 @@ SHUT = "shut:"
 """The note of a penalty: by chat, when it ends by the wall clock, and how long it was."""
 
 _FREE = frozenset({"deleteMessage", "getChat", "getChatAdministrators", "getChatMember", "getFile", "leaveChat"})
-"""Calls with a chat that bring nothing into it."""
+"""Calls with a chat that bring nothing into it: they count against nothing, and wait for a penalty's end alone."""
 
 Result = bool | Json | list[Json]
 
@@ -68,21 +68,30 @@ class ChatBudgets(BaseRateLimiter[Turn]):
         turn, chat = rate_limit_args or Turn(), data.get("chat_id")
         if endpoint == "answerCallbackQuery":  # somebody's finger is on the button: it waits for no upload
             return await callback(*args, **kwargs)
-        if chat is None or endpoint in _FREE:
+        if chat is None:
             async with self._calls:
                 return await callback(*args, **kwargs)
         await self._recall()
         budget = self._budget(str(chat))
-        await self._wait_for_turn(budget, turn, is_draft=endpoint == "sendMessageDraft")
-        try:
+        while True:
+            await self._wait_for_turn(budget, turn, endpoint)
             async with self._calls:
-                if turn.before is not None:
-                    await turn.before()
-                return await callback(*args, **kwargs)
-        except Flooded as error:
-            budget.shut(monotonic(), error.seconds)
-            await self._note(str(chat), error.seconds)
-            raise
+                if budget.penalty(monotonic()):
+                    continue  # it came while this call waited for one of the few that may be under way
+                try:
+                    if turn.before is not None:
+                        await turn.before()
+                    return await callback(*args, **kwargs)
+                except Flooded as error:
+                    budget.shut(monotonic(), error.seconds)
+                    await self._note(str(chat), error.seconds)
+                    raise
+
+    def rekey(self, old: str, new: str) -> None:
+        """The group *old* is the chat *new* from now on: its penalty goes on there."""
+        former = self._budgets.pop(old, None)
+        if former is not None and (penalty := former.penalty(monotonic())):
+            self._budget(new).shut(monotonic(), penalty)
 
     def _budget(self, chat: str) -> ChatBudget:
         now = monotonic()
@@ -91,17 +100,17 @@ class ChatBudgets(BaseRateLimiter[Turn]):
             self._budgets[chat] = ChatBudget(group=chat.startswith(("-", "@")), now=now)
         return self._budgets[chat]
 
-    async def _wait_for_turn(self, budget: ChatBudget, turn: Turn, *, is_draft: bool) -> None:
-        now = monotonic()
+    async def _wait_for_turn(self, budget: ChatBudget, turn: Turn, endpoint: str) -> None:
+        now, is_draft = monotonic(), endpoint == "sendMessageDraft"
+        if endpoint in _FREE:
+            await _wait_until_free(lambda: budget.penalty(monotonic()))
+            return
         if turn.is_frame:
             wait = budget.draft_wait(now) if is_draft else budget.wait(now, frame=True)
             if budget.line.locked() or self._calls.locked() or max(wait, self._bot.wait(now, frame=True)) > 0:
                 raise Dropped("no room")
         async with budget.line:
-            while (wait := self._wait(budget, is_draft=is_draft)) > 0:
-                if wait > PATIENCE_S + ChatBudget.MARGIN_S:
-                    raise Flooded(wait)
-                await asyncio.sleep(wait)
+            await _wait_until_free(lambda: self._wait(budget, is_draft=is_draft))
             budget.spend(monotonic(), draft=is_draft)
             self._bot.spend(monotonic())
 
@@ -131,3 +140,11 @@ class ChatBudgets(BaseRateLimiter[Turn]):
             if over:
                 await self._memory.set(dict.fromkeys(over))
             self._has_recalled = True
+
+
+async def _wait_until_free(wait_of: Callable[[], float]) -> None:
+    """Sleep until *wait_of* says 0 seconds. Raises Flooded when that is too far away."""
+    while (wait := wait_of()) > 0:
+        if wait > PATIENCE_S + ChatBudget.MARGIN_S:
+            raise Flooded(wait)
+        await asyncio.sleep(wait)

@@ -42,3 +42,8 @@ def keep_out_of_logs(secret: str) -> None:
 def secret_of(token: str) -> str:
     """The half of *token* that nobody may see; the half before the colon is the bot's id."""
     return token.partition(":")[2]
+
+
+def without_secret(text: str, token: str) -> str:
+    """*text* for people to read: the address of a webhook often holds the bot's token, in one form or another."""
+    return text.replace(secret_of(token), "…")

@@ -65,16 +65,16 @@ class TelegramSurface:
         ids = MessageIds()
         self._settings = settings
         self._memory = home.memory
-        self._bot = Bot(settings, ChatBudgets(home.memory))
+        self._budgets = ChatBudgets(home.memory)
+        self._bot = Bot(settings, self._budgets)
         self._account = Account(self._bot, home.memory)
         topics = Topics(self._bot, home.memory, ids, settings.topics)
         self._furnishing = Furnishing(topics, settings.topic_groups, home.memory)
-        intake = Intake(self._bot, home.name, ids, self._furnishing.see)
+        intake = Intake(self._bot, home.name, ids, self._furnishing.see, self._budgets.rekey)
         self._path = f"/webhook/{home.name}"
-        self._webhook: Webhook | None = None
-        if settings.mode == "webhook":
-            # With a slash at its end: without one the web server would redirect, and Telegram does not follow.
-            self._webhook = Webhook(f"{home.public_url}{self._path}/", self._account, intake, ids)
+        # With a slash at its end: without one the web server would redirect, and Telegram does not follow.
+        self._webhook_url = f"{home.public_url}{self._path}/" if settings.mode == "webhook" else ""
+        self._webhook = Webhook(self._webhook_url, self._account, intake, ids) if self._webhook_url else None
         self._fetch = Fetch(self._bot, self._account, intake, ids)
         most_bytes = LOCAL_BYTES if settings.local_mode else CLOUD_BYTES
         self._sender = Sender(self._bot, home, ids, settings.delivery, self._has_moved, most_bytes=most_bytes)
@@ -123,7 +123,6 @@ class TelegramSurface:
     @hookimpl
     async def on_message(self, message: Message, client: PlatformClient) -> None:
         """Someone wrote: show that an answer is coming, show it while it grows, send it."""
-        await courtesy.acknowledge(self._bot, message)
         stream = Stream(message, client, self._means)
         async with stream.running():
             await self._send_all(client, client.answer(message), stream)
@@ -155,7 +154,7 @@ class TelegramSurface:
 
     async def examine(self) -> Sequence[Finding]:
         """How the account is doing; whoever polls it is not disturbed."""
-        return await examine(self._bot, self._settings)
+        return await examine(self._bot, self._settings, webhook_url=self._webhook_url)
 
     def compose(self, text: str) -> Sequence[Any]:
         """*text* as messages of at most 4,096 characters with their formatting; an empty message is refused.
@@ -192,3 +191,4 @@ class TelegramSurface:
         if self._put is None:
             raise NotReady("a group has moved, and nobody listens who could write it down")
         await self._put(moved={old: new}, notes=moving(old, new))
+        self._budgets.rekey(old, new)
