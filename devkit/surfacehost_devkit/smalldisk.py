@@ -23,7 +23,7 @@ class SmallDisk:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._run("umount", str(self.path))
+        self._run("umount", "--lazy", str(self.path))  # whatever still has a file open there keeps that alone
 
     def fill(self) -> None:
         """Leave no room for a single page."""

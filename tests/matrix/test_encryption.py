@@ -229,7 +229,7 @@ async def test_a_long_text_fits_encrypted(host: SmallHost, carol: SecretPerson, 
     room = await carol.chat_with(bot.user_id)
     await carol.hears("hello")
     await carol.send(room, "tell me all")
-    await host.until(lambda: len(host.settled) == 2)
+    await host.until(lambda: len(host.settled) == 2, timeout_s=90)
     assert len(await raw_events(carol, room, bot.user_id)) > 4
     assert not host.failed
 

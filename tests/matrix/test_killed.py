@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from tests.matrix.smallhost import settings_text
 from tests.matrix.test_provision import rooms_in
@@ -19,6 +20,8 @@ from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.hostprocess import HostProcess, wait_until
 from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.matrixperson import MatrixPerson
+
+pytestmark = pytest.mark.timeout(400)  # many lives
 
 SPACE = '[surfaces.matrix.space]\nname = "Assistant"\nrooms = ["General"]'
 

@@ -255,3 +255,7 @@ async def test_what_becomes_of_a_file(hurried: Hurried, disk: SmallDisk) -> None
     for name, question in asked.items():
         _, told = hurried.api.world.replies(question.chat, after=question)
         assert (told.content.shown_as if told.content.document else told.text) == FILES[name][3], name
+
+
+async def test_no_token_is_in_any_file_or_log(hurried: Hurried, disk: SmallDisk) -> None:
+    assert await hurried.leaks(disk.path) == {"settings.toml"}

@@ -125,6 +125,13 @@ class Talk:
         except HTTPError as refused:
             return refused.code
 
+    async def leaks(self, data: Path | None = None) -> set[str]:
+        """Stop the host; names of its files, those below *data* too, that hold the secret half of a token."""
+        await asyncio.to_thread(self.host.stop)
+        files = [one for folder in (self.host.folder, data) if folder for one in folder.rglob("*") if one.is_file()]
+        secrets = [bot.token.partition(":")[2].encode() for bot in self.api.state.bots.values()]
+        return {one.name for one in files if any(secret in one.read_bytes() for secret in secrets)}
+
     async def logged(self, words: str) -> None:
         """Wait until the host's log has *words*."""
         await self.until(lambda _: words in self.host.log_text())
