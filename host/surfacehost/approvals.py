@@ -1,6 +1,5 @@
 """What the agent wants to be told before it goes on: how it is asked of a person, and what counts as an answer."""
 
-import re
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,8 +27,8 @@ COMMANDS = frozenset({"/approve", "!approve", "/deny", "!deny"})
 _MARKS = str.maketrans("", "", "\ufe0e\ufe0f" + "".join(map(chr, range(0x1F3FB, 0x1F400))))
 """Variation selectors and skin tones (Unicode emoji, UTS #51)."""
 
-
-_SPECIAL = re.compile(r"([\\`*_\[\]<>#&!~|])")
+_ESCAPED = str.maketrans({special: f"\\{special}" for special in "\\`*_[]<>#&!~|"})
+"""Names are no Markdown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +95,16 @@ def _decided_by(
         return Refusal(say(language, "not_yours"))
     if prompt.state == EXPIRED:
         return Refusal(say(language, "too_late"))
-    who = _SPECIAL.sub(r"\\\1", message.sender_name or message.sender)
     if (option := _taken(prompt, message)) is None:
-        return _cancelled(prompt, number, f"❌ {say(language, 'deny')} · {who}")
+        return _cancelled(prompt, number, f"❌ {say(language, 'deny')}{_by(message)}")
     answer = {"status": "resolved", "payload": option.payload}
-    return _decided(prompt, number, answer, f"{option.choice.mark} {option.choice.label} · {who}")
+    return _decided(prompt, number, answer, f"{option.choice.mark} {option.choice.label}{_by(message)}")
+
+
+def _by(message: Message) -> str:
+    """Who decided, as people know them: an id only in a group, where it tells who of them it was."""
+    name = message.sender_name or ("" if message.direct else message.sender)
+    return f" · {name}".translate(_ESCAPED) if name else ""
 
 
 def answers(prompt: Prompt, message: Message) -> bool:

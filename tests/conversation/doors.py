@@ -21,6 +21,9 @@ Seen = Callable[[list[str]], object]
 class Door(Protocol):
     """A direct chat with the bot, as its person has it."""
 
+    called: str
+    """What others see its person called; empty where nobody has a name."""
+
     async def meet(self, host: HostProcess) -> None:
         """Come in, for the first time or after the host was started again."""
 
@@ -53,10 +56,12 @@ class Door(Protocol):
 
 
 class TelegramDoor:
+    called = "Alice"
+
     def __init__(self, api: BotApi, name: str, language: str) -> None:
         self.api = api
         self.bot: Bot = api.world.bot(f"{name}_bot", can_read_all_group_messages=True)
-        self.person: TelegramAccount = api.world.person("Alice", language_code=language)
+        self.person: TelegramAccount = api.world.person(self.called, language_code=language)
 
     def table(self) -> str:
         return f'plugin = "telegram"\ntoken = "{self.bot.token}"\nbase_url = "{self.api.url}"\n'
@@ -107,6 +112,7 @@ class MatrixDoor:
         self.homeserver = homeserver
         self._greets = greets
         self.person = person
+        self.called = person.user_id[1:].partition(":")[0]  # a homeserver's name for who has not chosen one
         self.bot: Account = homeserver.register(f"agent-{uuid4().hex[:8]}", PASSWORD)
         self.room = ""
         self.greeting = ""
@@ -171,6 +177,8 @@ class MatrixDoor:
 
 
 class WebDoor:
+    called = ""
+
     def __init__(self, stack: AsyncExitStack, path: str, language: str) -> None:
         self.path = path
         self.chat = new_chat()
@@ -224,3 +232,8 @@ class WebDoor:
     async def until(self, seen: Seen) -> list[str]:
         await self.page.until(lambda: seen(self.shown()))
         return self.shown()
+
+
+def language_at(door: Door) -> str:
+    """Where people speak Russian, what each is spoken to in: Matrix does not say, and the host's own is English."""
+    return "en" if isinstance(door, MatrixDoor) else "ru"

@@ -65,7 +65,9 @@ def test_in_a_group_only_who_asked_or_an_owner_decides(shared: Page) -> None:
     choices = asked(shared, "carol", **club)
     for text, choice in (("", choices["✅"]), ("yes", "")):
         assert shared.tell(text, "bob", choice=choice, **club) == "That is for whoever asked to decide."
-    assert shared.tell("", "boss", choice=choices["❌"], **club) == "Denied: notes.txt is kept."
+    by_boss = shared.say("", "boss", choice=choices["❌"], **club)
+    assert shared.final(by_boss) == "Denied: notes.txt is kept."
+    assert shared.shown(by_boss, "decided")[0]["text"].endswith("❌ Deny · boss")
 
 
 def test_over_a_restart_by_the_clock_of_the_agent_and_while_that_is_away(tmp_path: Path) -> None:

@@ -8,10 +8,13 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from tests.web.pageclient import new_chat
 
+from surfacehost.texts import say
+from surfacehost_devkit.botapi.news import tell_tap
 from surfacehost_devkit.homeserver import Homeserver
 
-from .doors import Door, MatrixDoor, TelegramDoor
+from .doors import Door, MatrixDoor, TelegramDoor, WebDoor, language_at
 from .parcels import Parcel, received, send
 from .street import SURFACES, Behaviour, Street, hear, side_by_side
 
@@ -92,10 +95,44 @@ async def what_the_agent_asks_is_decided_by_a_word_a_choice_or_a_command(
     await hear(door, "!demo approve diary.txt", "diary.txt?")
     await door.take((await door.offers())[1])
     said = await door.until(lambda said: "Denied: diary.txt is kept." in said)
-    assert said[-2].startswith("Delete diary.txt?\n\n❌ ")  # the prompt shows what it came to
+    by = f" · {door.called}" if door.called else ""
+    assert (
+        said[-2] == f"Delete diary.txt?\n\n❌ {say(language_at(door), 'deny')}{by}"
+    )  # the prompt shows what it came to
     for command, outcome in {"!approve": "Deleted letter.txt.", "!deny": "Denied: letter.txt is kept."}.items():
         await hear(door, "!demo approve letter.txt", "letter.txt?")
         assert (await hear(door, command, outcome))[-1] == outcome
+
+
+async def a_choice_decides_its_own_question_in_its_own_chat(_street: Street, _name: str, door: Door) -> None:
+    await hear(door, "!demo approve old.txt", "old.txt?")
+    old, _ = await door.offers()
+    await hear(door, "!deny", "Denied: old.txt is kept.")
+    await hear(door, "!demo approve new.txt", "new.txt?")
+    new, _ = await door.offers()
+    await door.take(old)  # a screen that lags behind, or a finger that slips
+    await door.until(lambda said: said[-1] == say(language_at(door), "too_late"))
+    if isinstance(door, TelegramDoor):  # a client can send whatever it likes
+        await taken_by_another(door, new[1])
+    elif isinstance(door, WebDoor):
+        other = new_chat()
+        await door.page.tell("say", id=new_chat(), chat=other, text=new["label"], choice=new["id"], locale="en")
+        assert (await door.page.wait("final", chat=other))["text"].strip() == say("en", "too_late")
+    assert (await hear(door, "yes", "Deleted new.txt."))[-1] == "Deleted new.txt."
+
+
+async def taken_by_another(door: TelegramDoor, token: str) -> None:
+    """Somebody who is asked something else says so with *token*, which is not theirs."""
+    world, bob = door.api.world, door.api.world.person("Bob")
+
+    def heard(words: str) -> Any:
+        return next((one for one in world.replies(bob.id, bot=door.bot.id) if words in one.content.text), None)
+
+    world.write(bob, "!demo approve other.txt", bot=door.bot.id)
+    tell_tap(world.state, await world.wait_for(lambda: heard("other.txt?")), bob, token)
+    await world.wait_for(lambda: heard(say("en", "too_late")))
+    world.write(bob, "no", bot=door.bot.id)
+    await world.wait_for(lambda: heard("Denied: other.txt is kept."))
 
 
 async def the_agent_says_something_unasked(_street: Street, _name: str, door: Door) -> None:
@@ -194,6 +231,7 @@ BEHAVIOURS: dict[Behaviour, tuple[str, Sequence[str]]] = {
     commands_do_not_wait_and_stop_ends_all: ("two", SURFACES),
     new_forgets_and_retry_asks_again: ("one", SURFACES),
     what_the_agent_asks_is_decided_by_a_word_a_choice_or_a_command: ("two", SURFACES),
+    a_choice_decides_its_own_question_in_its_own_chat: ("one", SURFACES),
     a_long_silence_is_a_line_that_the_answer_replaces: ("three", SURFACES),
     the_agent_says_something_unasked: ("four", SURFACES),
     a_program_says_something_once: ("four", SURFACES),
