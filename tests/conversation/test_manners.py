@@ -16,7 +16,7 @@ from tests.host.test_isolation import install
 from surfacehost.texts import say
 from surfacehost_devkit.homeserver import Homeserver
 
-from .doors import Door, MatrixDoor, TelegramDoor, WebDoor
+from .doors import Door, MatrixDoor, TelegramDoor, WebDoor, language_at
 from .listener import Listener
 from .street import GROUPS, SURFACES, Street, hear, side_by_side
 
@@ -89,11 +89,6 @@ async def manners(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserv
         )
         async with Street.of(folder, homeserver, settings, WAYS, language="ru", environ=environ) as street:
             yield Manners(street, agent, heard)
-
-
-def language_at(door: Door) -> str:
-    """In which language its person is spoken to: Matrix does not say what people speak, and this host has none."""
-    return "en" if isinstance(door, MatrixDoor) else "ru"
 
 
 async def a_stranger_is_told_their_id_once_and_heard_by_nobody(manners: Manners, name: str, door: Door) -> None:
@@ -190,6 +185,24 @@ async def what_is_being_answered_can_be_changed_until_it_has_acted(manners: Mann
         assert run.stopped.is_set()
 
 
+async def of_what_is_asked_together_the_first_can_be_changed(manners: Manners, name: str, door: Door) -> None:
+    first, done = len(door.shown()), manners.done(name)
+    await door.say(f"slow before, {name}")
+    run = await manners.agent.begun(f"slow before, {name}")
+    head, other = await door.say(f"wrong, {name}"), await door.say(f"slow and, {name}")
+    await manners.street.seen(lambda status: status["inbox"][name]["open"] == 3)
+    run.may_go_on.set()
+    await manners.agent.begun(f"wrong, {name}\nslow and, {name}")
+    await door.edit(other, f"not heeded, {name}")
+    await manners.over(name, door, done + 2)
+    await door.edit(head, f"right, {name}")
+    together = f"right, {name}\nslow and, {name}"
+    (await manners.agent.begun(together)).may_go_on.set()
+    said = await door.until(lambda said: len(said) == first + 2 and said[-1].endswith(f"heard: {together}"))
+    assert said[first:] == [f"a beginning heard: slow before, {name}", f"a beginning heard: {together}"]
+    assert manners.unheard(f"not heeded, {name}")
+
+
 async def a_text_that_comes_in_pieces_is_one_run(manners: Manners, name: str, door: Door) -> None:
     """Telegram's clients cut at 4,096 characters; on Matrix and the web people send what they paste in several."""
     first, pieces = len(door.shown()), ["x" * 4000, "y" * 4000, f"its end, {name}"]
@@ -216,6 +229,7 @@ BEHAVIOURS: dict[Any, tuple[str, Sequence[str]]] = {
     each_waits_for_its_turn_and_what_is_too_much_is_said_once: ("queue", SURFACES),
     it_types_until_the_answer_is_there_and_nothing_is_shown_too_soon: ("talk", SURFACES),
     what_is_being_answered_can_be_changed_until_it_has_acted: ("talk", GROUPS),
+    of_what_is_asked_together_the_first_can_be_changed: ("talk", GROUPS),
     a_text_that_comes_in_pieces_is_one_run: ("pieces", SURFACES),
     what_an_agent_that_was_away_has_to_say_waits_for_nobody: ("pieces", SURFACES),
 }
