@@ -11,14 +11,16 @@ OPEN = '[defaults]\ndm_policy = "open"\nrate_per_minute = 0\nloop_limit = 0\nbus
 
 
 class Book:
-    """The two files, and the host that reads them."""
+    """The two files, and the host that reads them; *more* is for that."""
 
-    def __init__(self, folder: Path, settings: str = OPEN, *, name: str = "logbook", plugin: str = "logbook") -> None:
+    def __init__(
+        self, folder: Path, settings: str = OPEN, *, name: str = "logbook", plugin: str = "logbook", **more: Any
+    ) -> None:
         self.folder = folder / name
         self.folder.mkdir(parents=True)
         self.name = name
         self.table = f'[surfaces.{name}]\nplugin = "{plugin}"\nfolder = "{self.folder}"\n'
-        self.host = HostProcess(folder / "host", settings + self.table)
+        self.host = HostProcess(folder / "host", settings + self.table, **more)
         self._count = 0
 
     def say(self, text: str, who: str = "ann", **fields: Any) -> str:

@@ -16,10 +16,12 @@ import pytest
 from websockets.sync.server import Server, ServerConnection, serve
 
 from surfacehost_devkit.hostprocess import wait_until
+from surfacehost_devkit.turnedclock import TurnedClock
 
 from .logbook import OPEN, Book
 
 MEDIA = "[media]\nmax_mb = 0.001\n"
+LINKS = "link_hours = 2\n"
 REMOTE = '[agent]\nembedded = false\nurl = "{url}"\n'
 
 
@@ -127,7 +129,9 @@ def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Book, Age
     agent = Agent()
     with serving(agent) as server:
         url = f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
-        made = Book(tmp_path_factory.mktemp("remote"), OPEN + MEDIA + REMOTE.format(url=url))
+        folder = tmp_path_factory.mktemp("remote")
+        clock = TurnedClock(folder / "clock")
+        made = Book(folder, OPEN + MEDIA + LINKS + REMOTE.format(url=url), first=clock)
         (made.folder / "said.jsonl").touch()
         with made.host:
             yield made, agent
@@ -145,6 +149,19 @@ def test_the_agent_fetches_it_with_its_address_and_nobody_without(remote: tuple[
     for wrong in (url[:-1] + ("0" if url[-1] != "0" else "1"), url.split("?")[0], url.replace("until=", "until=9")):
         with pytest.raises(HTTPError, match="403"):
             urlopen(wrong)
+
+
+def test_its_address_is_good_for_so_many_hours(remote: tuple[Book, Agent]) -> None:
+    book, agent = remote
+    (book.folder / "late.txt").write_text("late")
+    clock = TurnedClock(book.folder.parent / "clock")
+    book.ask("read this later", files=["late.txt"])
+    clock.turn(2 * 3600 - 60)
+    assert agent.fetch()[0] == b"late"
+    clock.turn(2 * 3600 + 60)
+    with pytest.raises(HTTPError, match="403"):
+        agent.fetch()
+    clock.turn(0)
 
 
 def test_a_name_is_never_a_path(remote: tuple[Book, Agent]) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from surfacehost.store import people
 from surfacehost_devkit.hostprocess import wait_until
+from surfacehost_devkit.turnedclock import TurnedClock
 
 from .logbook import Book
 
@@ -21,8 +23,13 @@ busy = "queue"
 
 
 @pytest.fixture(scope="module")
-def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Book]:
-    made = Book(tmp_path_factory.mktemp("pairing"), SETTINGS)
+def clock(tmp_path_factory: pytest.TempPathFactory) -> TurnedClock:
+    return TurnedClock(tmp_path_factory.mktemp("clock") / "clock")
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory, clock: TurnedClock) -> Iterator[Book]:
+    made = Book(tmp_path_factory.mktemp("pairing"), SETTINGS, first=clock)
     (made.folder / "said.jsonl").touch()
     with made.host:
         yield made
@@ -98,6 +105,19 @@ def test_who_writes_too_much_is_told_so_and_others_are_not_kept_waiting(book: Bo
     assert "at most 5 messages a minute" in book.hear(said[5])
     settled(book)
     assert [book.answers(one) for one in said[6:]] == [[], []]
+
+
+def test_a_code_is_good_for_an_hour(book: Book, clock: TurnedClock) -> None:
+    """The operator's clock is right; the host's own was slow: what it told then is so old."""
+    codes = {}
+    for who, seconds in (("zoe", -people.CODE_S - 60), ("yan", 60 - people.CODE_S)):
+        clock.turn(seconds)
+        codes[who] = knock(book, who)
+    clock.turn(0)
+    assert [one["person"] for one in json.loads(pair(book, "list", "--json"))["waiting"]] == ["yan"]
+    assert "nobody asks with this code" in pair(book, "approve", codes["zoe"], status=1).lower()
+    assert knock(book, "zoe") != codes["zoe"]
+    assert pair(book, "approve", codes["yan"]) == "yan of logbook is let in\n"
 
 
 def test_who_is_let_in_stays_so_and_who_asks_keeps_their_code(tmp_path: Path) -> None:
