@@ -16,6 +16,7 @@ from .clubs import Club, club_of
 from .doors import PASSWORD, Door, TelegramDoor
 from .listener import Listener
 from .street import GROUPS, Street
+from .witness import Witness
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -27,10 +28,11 @@ HASTY = {
 
 @dataclass(kw_only=True)
 class Square:
-    """The street, its groups by their doors and names, and its agent."""
+    """The street, its groups by their doors and names, its agent, and an extension of its host."""
 
     street: Street
     agent: Listener
+    witness: Witness
     clubs: dict[str, dict[str, Club]]
 
     async def on_each(self, way: str, see: Callable[[str, dict[str, Club]], Awaitable[None]]) -> None:
@@ -72,8 +74,10 @@ async def square(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserve
         )
         ways = dict.fromkeys(("talk", "much"), "")
         folder = tmp_path_factory.mktemp("groups")
-        async with Street.of(folder, homeserver, settings, ways, surfaces=GROUPS, more=found) as street:
-            square = Square(street=street, agent=agent, clubs=clubs)
+        witness = Witness(folder)
+        more: dict[str, Any] = {"more": found, "environ": witness.environ}
+        async with Street.of(folder, homeserver, settings, ways, surfaces=GROUPS, **more) as street:
+            square = Square(street=street, agent=agent, witness=witness, clubs=clubs)
             await asyncio.gather(*(club.come_in() for one in clubs.values() for club in one.values()))
             yield square
 
@@ -102,7 +106,9 @@ async def it_answers_where_it_may_and_when_it_is_addressed(square: Square) -> No
         assert threads[0] in said[2].replace("`", "")
         await square.street.quiet(name)
         assert foreign.shown() == []
-        assert not {f"anybody here, {name}?", f"not for it, {name}"} & {*square.agent.asked}
+        heard = "\n".join([*square.agent.asked, *square.witness.heard])
+        assert not [text for text in (f"anybody here, {name}?", f"not for it, {name}") if text in heard]
+        assert any(text.endswith(f"and this, {name}") for text in square.witness.heard)  # which can hear
 
     await square.on_each("talk", seen)
 

@@ -5,13 +5,11 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
-from tests.host.test_isolation import install
 
 from surfacehost.texts import say
 from surfacehost_devkit.homeserver import Homeserver
@@ -19,6 +17,7 @@ from surfacehost_devkit.homeserver import Homeserver
 from .doors import Door, MatrixDoor, TelegramDoor, WebDoor, language_at
 from .listener import Listener
 from .street import GROUPS, SURFACES, Street, hear, side_by_side
+from .witness import Witness
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -32,28 +31,14 @@ WAYS = {
     "pieces": "rate_per_minute = 0\nloop_limit = 0\ndebounce_s = 3",
 }
 
-WITNESS = """
-    from surfacehost import CONTRACT, hookimpl
-    class Trouble:
-        contract = CONTRACT
-        @hookimpl
-        def on_message(self, message):
-            with open({heard!r}, "a") as file: file.write(message.text + "\\n")
-    """
-"""An extension that writes down what it hears."""
-
 
 class Manners:
     """The street, its agent, and what an extension of its host has heard."""
 
-    def __init__(self, street: Street, agent: Listener, heard: Path) -> None:
+    def __init__(self, street: Street, agent: Listener, witness: Witness) -> None:
         self.street = street
         self.agent = agent
-        self._heard = heard
-
-    @property
-    def overheard(self) -> list[str]:
-        return self._heard.read_text().splitlines()
+        self.witness = witness
 
     def done(self, name: str) -> int:
         """How many events of the surface *name* are done with, whatever became of them."""
@@ -72,23 +57,31 @@ class Manners:
 
     def unheard(self, *texts: str) -> bool:
         """Whether neither the agent nor the extension has heard any of *texts*."""
-        everything = "\n".join([*self.agent.asked, *self.overheard])
+        everything = "\n".join([*self.agent.asked, *self.witness.heard])
         return not any(text in everything for text in texts)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def manners(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserver) -> AsyncIterator[Manners]:
     folder = tmp_path_factory.mktemp("manners")
-    heard = folder / "heard"
-    heard.touch()
-    environ = install(folder / "trouble", group="surfacehost.extensions", code=WITNESS.format(heard=str(heard)))
+    witness = Witness(folder)
+
+    async def called(doors: dict[str, Door]) -> dict[str, str]:
+        """Whoever has a name is called what the settings allow: ids alone count."""
+        return {
+            name: f'{WAYS["listed"][:-1]}, "{door.called}"]'
+            for name, door in doors.items()
+            if name.endswith("_listed") and door.called
+        }
+
     async with Listener.serve() as agent:
         settings = (
             f'send_token = "{TOKEN}"\n[defaults]\ndm_policy = "open"\ndebounce_s = 0.3\n'
             f'[agent]\nembedded = false\nurl = "{agent.url}"\n'
         )
-        async with Street.of(folder, homeserver, settings, WAYS, language="ru", environ=environ) as street:
-            yield Manners(street, agent, heard)
+        more: dict[str, Any] = {"language": "ru", "environ": witness.environ, "more": called}
+        async with Street.of(folder, homeserver, settings, WAYS, **more) as street:
+            yield Manners(street, agent, witness)
 
 
 async def a_stranger_is_told_their_id_once_and_heard_by_nobody(manners: Manners, name: str, door: Door) -> None:
@@ -132,7 +125,7 @@ async def each_waits_for_its_turn_and_what_is_too_much_is_said_once(manners: Man
     said.remove(hasty)  # it is said at once, before or after what still waits for its answer
     assert said == [*waits, f"a beginning heard: slow 1, {name}", *(f"heard: {n}, {name}" for n in range(2, 7))]
     assert manners.unheard(f"7, {name}", f"8, {name}")
-    assert f"6, {name}" in manners.overheard  # which can hear
+    assert f"6, {name}" in manners.witness.heard  # which can hear
 
 
 async def it_types_until_the_answer_is_there_and_nothing_is_shown_too_soon(
