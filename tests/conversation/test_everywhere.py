@@ -11,6 +11,7 @@ import pytest_asyncio
 from tests.web.pageclient import new_chat
 
 from surfacehost.texts import say
+from surfacehost_devkit.botapi import Account
 from surfacehost_devkit.botapi.news import tell_tap
 from surfacehost_devkit.homeserver import Homeserver
 
@@ -49,8 +50,8 @@ async def street(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserve
 
 async def test_strangers_are_let_in_and_spoken_to_in_their_language(street: Street) -> None:
     for surface, owners_answer in {
-        "matrix": "Nobody is asking to be let in.",  # the first who is let in is the owner
-        "telegram": "Это может только владелец.",
+        "telegram": say("ru", "pair_nobody"),  # the first who is let in is the owner
+        "matrix": "Only an owner can do that.",
         "web": "Это может только владелец.",
     }.items():
         door = street.doors[f"{surface}_closed"]
@@ -62,6 +63,37 @@ async def test_strangers_are_let_in_and_spoken_to_in_their_language(street: Stre
         assert done.returncode == 0, done.stderr
         assert await hear(door, "hello", "echo") == ["echo: hello"]
         assert await hear(door, "!pair list", " ") == [owners_answer]
+
+
+async def test_an_owner_decides_in_the_chat_and_only_three_wait(street: Street) -> None:
+    owner = street.doors["telegram_closed"]
+    assert isinstance(owner, TelegramDoor)
+    world = owner.api.world
+    people = [world.person(name) for name in ("Ann", "Bob", "Cid", "Dan")]
+
+    def told(person: Account) -> list[str]:
+        return [one.content.text for one in world.replies(person.id, bot=owner.bot.id)]
+
+    async def write(person: Account, text: str) -> str:
+        """What *person* is told next."""
+        before = len(told(person))
+        world.write(person, text, bot=owner.bot.id)
+        await world.wait_for(lambda: told(person)[before:] or None)
+        return told(person)[-1]
+
+    first = [await write(person, "let me in") for person in people]
+    codes = [re.findall(r"\b[2-9A-HJ-NP-Z]{8}\b", text) for text in first]
+    assert [len(found) for found in codes] == [1, 1, 1, 0]
+    ann, bob, _, dan = people
+    assert first[3] == say("en", "pairing_full", id=dan.id)
+    [listed] = await hear(owner, "!pair list", str(bob.id))
+    assert listed.splitlines() == [f"{code} - {person.id}" for [code], person in zip(codes[:3], people, strict=False)]
+    await hear(owner, f"!pair approve {codes[0][0]}", say("ru", "pair_approved", id=ann.id))
+    await hear(owner, f"!pair deny {codes[1][0]}", say("ru", "pair_denied", id=bob.id))
+    world.write(bob, "and now?", bot=owner.bot.id)
+    assert await write(ann, "hello") == "echo: hello"
+    await street.quiet("telegram_closed")
+    assert told(bob) == first[1:2]
 
 
 async def commands_do_not_wait_and_stop_ends_all(street: Street, name: str, door: Door) -> None:
