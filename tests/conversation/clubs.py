@@ -1,12 +1,16 @@
 """Groups on the surfaces that have them, with alice and bob in each: what is said there, and what the bot says."""
 
+import time
 from typing import Any, Protocol
 
 from surfacehost_devkit.botapi import Account as TelegramAccount
 from surfacehost_devkit.botapi import Chat
 from surfacehost_devkit.matrixperson import MatrixPerson
 
-from .doors import Door, MatrixDoor, Seen, TelegramDoor
+from .doors import Door, MatrixDoor, Seen, TelegramDoor, matrix_mark, telegram_mark
+
+QUIET_S = 2.5
+"""How long nothing was sent to a Telegram chat in which there is room for decoration again."""
 
 GREETINGS = ("Hello!", "Здравствуйте!")
 
@@ -28,6 +32,9 @@ class Club(Protocol):
 
     def mark(self, message: Any) -> str:
         """The mark that the bot has put on *message*; empty: none."""
+
+    def has_room(self) -> bool:
+        """Whether the surface's limits leave room for another mark: Telegram's do once the chat was quiet."""
 
     def shown(self) -> list[str]:
         """What the bot says there by now, its greeting left out."""
@@ -57,8 +64,11 @@ class TelegramClub:
         await self.say(f"/{name}@{self._door.bot.account.username}")
 
     def mark(self, message: Any) -> str:
-        marks = message.reactions.get(self._door.bot.id, [])
-        return str(marks[0]["emoji"]) if marks else ""
+        return telegram_mark(self._door.bot, message)
+
+    def has_room(self) -> bool:
+        calls = self._door.api.calls.of(chat_id=self._chat.id)
+        return all(one.ended and time.time() - one.ended > QUIET_S for one in calls)
 
     def shown(self) -> list[str]:
         return [one.content.text for one in self._door.api.world.replies(self._chat)]
@@ -94,10 +104,10 @@ class MatrixClub:
         await self.say(f"!{name}", addressed=True)
 
     def mark(self, message: Any) -> str:
-        events = [one for one in self._people["alice"].seen.events[self.id] if one.sender == self._bot]
-        gone = {one.redacts for one in events if one.type == "m.room.redaction"}
-        put = [one.content.get("m.relates_to", {}) for one in events if one.event_id not in gone]
-        return next((one["key"] for one in reversed(put) if "key" in one and one["event_id"] == message), "")
+        return matrix_mark(self._people["alice"], self.id, self._bot, message)
+
+    def has_room(self) -> bool:
+        return True
 
     def shown(self) -> list[str]:
         said = self._people["alice"].seen.said(self.id, self._bot)

@@ -48,6 +48,9 @@ class Door(Protocol):
     def growing(self) -> str:
         """What is shown of an answer that is being made."""
 
+    def mark(self, message: Any) -> str:
+        """The mark that the bot has put on *message*; empty: none."""
+
     def is_typing(self) -> bool:
         """Whether it is shown that an answer is being made, in whatever way."""
 
@@ -92,6 +95,9 @@ class TelegramDoor:
 
     def growing(self) -> str:
         return "".join(draft.text for draft in self.api.world.drafts(self.person.id, bot=self.bot))
+
+    def mark(self, message: Any) -> str:
+        return telegram_mark(self.bot, message)
 
     def is_typing(self) -> bool:
         """What is said ends it, in the clients (https://core.telegram.org/bots/api#sendchataction)."""
@@ -153,6 +159,9 @@ class MatrixDoor:
     def growing(self) -> str:
         """A message like any other, which changes."""
         return self.shown()[-1] if self.shown() else ""
+
+    def mark(self, message: Any) -> str:
+        return matrix_mark(self.person, self.room, self.bot.user_id, message)
 
     def is_typing(self) -> bool:
         return self.bot.user_id in self.person.seen.typing[self.room]
@@ -226,6 +235,9 @@ class WebDoor:
     def growing(self) -> str:
         return "".join(str(frame.get("text", frame.get("add"))) for frame in self.page.all("preview"))
 
+    def mark(self, message: Any) -> str:  # noqa: ARG002 - there are no marks on the page
+        return ""
+
     def is_typing(self) -> bool:
         return sum(1 if frame["on"] else -1 for frame in self.page.all("typing")) > 0
 
@@ -237,3 +249,17 @@ class WebDoor:
 def language_at(door: Door) -> str:
     """Where people speak Russian, what each is spoken to in: Matrix does not say, and the host's own is English."""
     return "en" if isinstance(door, MatrixDoor) else "ru"
+
+
+def telegram_mark(bot: Bot, message: Message) -> str:
+    """The mark of *bot* on *message*; empty: none."""
+    marks = message.reactions.get(bot.id, [])
+    return str(marks[0]["emoji"]) if marks else ""
+
+
+def matrix_mark(person: MatrixPerson, room: str, bot: str, message: str) -> str:
+    """The mark of *bot* on *message*, as *person* sees it; empty: none."""
+    events = [one for one in person.seen.events[room] if one.sender == bot]
+    gone = {one.redacts for one in events if one.type == "m.room.redaction"}
+    put = [one.content.get("m.relates_to", {}) for one in events if one.event_id not in gone]
+    return next((one["key"] for one in reversed(put) if "key" in one and one["event_id"] == message), "")

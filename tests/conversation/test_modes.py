@@ -11,11 +11,12 @@ import pytest_asyncio
 from surfacehost_devkit.homeserver import Homeserver
 from surfacehost_devkit.matrixperson import MatrixPerson
 
-from .busyclubs import BUSY, IN_GROUPS, MARK
+from .busyclubs import BUSY, IN_GROUPS, MARK, WAITS
 from .clubs import Club, club_of
 from .doors import PASSWORD, Door, MatrixDoor, TelegramDoor
 from .listener import Listener
 from .street import Street
+from .witness import Witness
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -28,14 +29,20 @@ async def agent() -> AsyncIterator[Listener]:
         yield agent
 
 
+@pytest.fixture(scope="module")
+def witness(tmp_path_factory: pytest.TempPathFactory) -> Witness:
+    return Witness(tmp_path_factory.mktemp("witness"))
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def street(
-    tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserver, agent: Listener
+    tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserver, agent: Listener, witness: Witness
 ) -> AsyncIterator[Street]:
     defaults = 'dm_policy = "open"\ngroup_policy = "open"\nrequire_mention = false\ndebounce_s = 0.3\n'
     settings = f'[defaults]\n{defaults}[agent]\nembedded = false\nurl = "{agent.url}"\n'
     ways = {"collect": "", "interrupt": 'busy = "interrupt"', "reject": 'busy = "reject"'}
-    async with Street.of(tmp_path_factory.mktemp("modes"), homeserver, settings, ways) as street:
+    folder = tmp_path_factory.mktemp("modes")
+    async with Street.of(folder, homeserver, settings, ways, environ=witness.environ) as street:
         yield street
 
 
@@ -88,7 +95,7 @@ async def test_a_message_interrupts_the_run_that_is_on(street: Street, agent: Li
 
 
 async def test_a_message_is_not_taken_while_a_run_is_on_and_its_person_told_once(
-    street: Street, agent: Listener
+    street: Street, agent: Listener, witness: Witness
 ) -> None:
     async def seen(street: Street, name: str, door: Door) -> None:
         await door.say(f"slow to reject, {name}")
@@ -102,7 +109,8 @@ async def test_a_message_is_not_taken_while_a_run_is_on_and_its_person_told_once
         said = await door.until(lambda said: any("heard: and now" in one for one in said))
         assert len(said) == 4
         assert [one for one in said if one.startswith(BUSY)] == said[:1]
-        assert not [text for text in agent.asked if text.startswith("no") and name in text]
+        assert not [text for text in agent.asked + witness.heard if text.startswith("no") and name in text]
+        assert f"and now, {name}" in witness.heard  # which can hear
         assert len(await asyncio.to_thread(operators_view, street, name)) == 2
 
     await street.on_each("reject", seen)
@@ -112,7 +120,7 @@ async def test_what_comes_meanwhile_is_acknowledged_once_and_asked_together(stre
     async def seen(street: Street, name: str, door: Door) -> None:
         await door.say(f"slow, {name}")
         run = await agent.begun(f"slow, {name}")
-        await door.say(f"one, {name}")
+        waits = await door.say(f"one, {name}")
         await door.say(f"two, {name}")
         acknowledged = [
             "I've got that. I'll answer it, with whatever else you write meanwhile, when I'm done with what I'm at."
@@ -120,11 +128,13 @@ async def test_what_comes_meanwhile_is_acknowledged_once_and_asked_together(stre
         if name.startswith("web"):
             assert await door.until(lambda said: said) == acknowledged
         else:  # a mark says it
+            await door.until(lambda _: door.mark(waits) == WAITS[name.partition("_")[0]])
             await street.seen(lambda status: status["inbox"][name]["open"] == 3)
         run.may_go_on.set()
         said = await door.until(lambda said: any("two" in one for one in said))
         answers = [f"a beginning heard: slow, {name}", f"heard: one, {name}\ntwo, {name}"]
         assert said == (acknowledged if name.startswith("web") else []) + answers
+        await door.until(lambda _: not door.mark(waits))
 
     await street.on_each("collect", seen)
 
