@@ -3,15 +3,22 @@
 import asyncio
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from tests.matrix.conftest import MakeHost
 from tests.matrix.smallhost import SmallHost
 
+from surfacehost import NotReady
+from surfacehost_devkit.fakes import FakeMemory
 from surfacehost_devkit.homeserver import Account
 from surfacehost_devkit.matrixperson import MatrixPerson
+from surfacehost_matrix.chats import PERSON, Chats
+from surfacehost_matrix.failures import Declined
+from surfacehost_matrix.provision import Provisioning
 from surfacehost_matrix.rooms import MARK, find
 from surfacehost_matrix.rooms import joined as rooms_of
+from surfacehost_matrix.settings import SpaceSettings
 
 SPACE = {"space": {"name": "Assistant", "rooms": ["General", "Ideas"]}}
 
@@ -167,6 +174,21 @@ async def mended(host: SmallHost) -> None:
     assert host.surface._homeserver is not None
     assert host.surface._provisioning is not None
     await host.surface._provisioning.mend(host.surface._homeserver)
+
+
+async def test_a_session_that_has_ended_is_nobodys_refusal() -> None:
+    """The homeserver refuses whatever is asked: that is about the account, and all is mended on the next connection."""
+    account: Any = Mock(call=AsyncMock(side_effect=Declined(401, "M_UNKNOWN_TOKEN", "logged out")))
+    chats, memory = Chats("matrix", "@bot:ex.org"), FakeMemory()
+    for person in ("@alice:ex.org", "@bob:ex.org"):
+        note = {"rooms": {"space": "!s"}, "opening": "", "done": True, "by": "", "doubted": ["space"]}
+        await memory.set({PERSON + person: note})
+        chats.learn({PERSON + person: note})
+    provisioning = Provisioning("matrix", SpaceSettings.model_validate(SPACE["space"]), memory, chats)
+    for _ in range(2):
+        with pytest.raises(NotReady, match="ended our session"):
+            await provisioning.mend(account)
+    assert account.call.await_count == 2  # nobody else's Space was tried
 
 
 async def test_a_person_adds_and_names_chats(make: MakeHost, alice: MatrixPerson, bot: Account) -> None:

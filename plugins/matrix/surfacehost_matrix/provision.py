@@ -63,7 +63,10 @@ class Provisioning:
         return invite.chat if self._space.shared else str(note["rooms"][_part(self._space.rooms[0])])
 
     async def mend(self, homeserver: Homeserver) -> None:
-        """Bring every Space in step with the settings, one after another, until all are; once in a process."""
+        """Bring every Space in step with the settings, one after another, until all are; once in a process.
+
+        Raises NotReady and Refused for what is about the account.
+        """
         if self._is_mended:
             return
         for person, _ in self._chats.people():
@@ -78,6 +81,8 @@ class Provisioning:
                     await asyncio.sleep(error.retry_after or AGAIN_S)  # what the homeserver said, or its own pause
                     continue
                 except Declined as refusal:
+                    if blame := refusal.blames_account():
+                        raise blame from refusal  # the next connection goes on with it
                     log.warning("the Space of %s is not as the settings say: %s", person, refusal)
                 break
         self._is_mended = True
