@@ -198,7 +198,11 @@ async def test_it_asks_for_what_it_uses_alone(more: More) -> None:
     for one in wanted:
         assert one["room"]["state"]["lazy_load_members"] is one["room"]["timeline"]["lazy_load_members"] is True
         assert one["presence"] == one["room"]["ephemeral"] == {"types": []}
-        assert "m.typing" not in one["room"]["timeline"]["types"]
+        state, timeline = one["room"]["state"]["types"], one["room"]["timeline"]["types"]
+        assert {*state} == {
+            f"m.room.{kind}" for kind in ("canonical_alias", "create", "encryption", "member", "tombstone")
+        }
+        assert not [kind for kind in timeline if kind.startswith(("m.space.", "m.typing"))]
 
 
 async def test_after_a_restart_a_direct_chat_is_one_however_many_are_in_it_and_the_space_is_as_the_settings_say(

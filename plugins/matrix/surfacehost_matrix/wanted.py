@@ -5,15 +5,7 @@ from typing import Any
 
 SAID = ("m.room.message", "m.room.encrypted", "m.room.redaction", "m.reaction", "m.sticker", "m.key.verification.*")
 ALIAS = "m.room.canonical_alias"
-STATE = (
-    ALIAS,
-    "m.room.create",
-    "m.room.encryption",
-    "m.room.member",
-    "m.room.tombstone",
-    "m.space.child",
-    "m.space.parent",
-)
+STATE = (ALIAS, "m.room.create", "m.room.encryption", "m.room.member", "m.room.tombstone")
 
 PAGE = 100
 """Events of one room in a sync, and in a page of its history: in a sync no homeserver gives more."""
