@@ -11,6 +11,7 @@ from surfacehost import NotReady
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.matrixperson import MatrixPerson
 from surfacehost_matrix import homeserver as homeserver_module
+from surfacehost_matrix.failures import Declined
 from surfacehost_matrix.homeserver import Homeserver as Connection
 from surfacehost_matrix.homeserver import Page
 
@@ -46,7 +47,7 @@ async def test_a_gap_is_stored_page_by_page_and_gone_through_again(
 
     monkeypatch.setattr(Connection, "page", breaking)
     async with make(first) as second:
-        await second.until(lambda: second.down)
+        await second.until(lambda: f"behind:{room}" in second.memory.values)
         kept = [message.text for message in second.messages]
         assert await texts(second, 23) == [str(number) for number in range(23)]
         await second.until(lambda: len(second.settled) == 24)
@@ -111,3 +112,44 @@ async def test_banned_it_forgets_the_room(make: MakeHost, alice: MatrixPerson, b
         other = await direct_chat(alice, bot)
     assert f"room:{other}" in second.memory.values
     assert not second.down
+
+
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize("trouble", [NotReady("500"), Declined(400, "M_UNKNOWN", "no such place")])
+async def test_a_room_whose_history_can_not_be_read_holds_up_no_other(
+    make: MakeHost, alice: MatrixPerson, bot: Account, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    async with make() as first:
+        room, other = await direct_chat(alice, bot), await direct_chat(alice, bot)
+    for number in range(12):
+        await alice.send(room, str(number))
+    page, is_broken = Connection.page, True
+
+    async def breaking(self: Connection, of: str, **more: Any) -> Page:
+        if of == room and is_broken:
+            raise trouble
+        return await page(self, of, **more)
+
+    monkeypatch.setattr(Connection, "page", breaking)
+    async with make(first) as second:
+        await second.online()
+        await asked(alice, other, bot, "one")
+        await alice.send(room, "12")
+        await asked(alice, other, bot, "two")
+    waits = [message.text for message in second.messages if message.chat == room]
+    is_lost = isinstance(trouble, Declined)
+    assert waits == ([str(number) for number in range(7, 13)] if is_lost else [])
+    is_broken = False
+    async with make(second) as third:  # what waited is kept over a restart
+        await third.online()
+        await asked(alice, room, bot, "13")
+    assert not second.down + third.down
+    heard = [message.text for message in third.messages if message.chat == room]
+    assert heard == [str(number) for number in range(7 if is_lost else 0, 14)]
+
+
+async def asked(person: MatrixPerson, room: str, bot: Account, text: str) -> None:
+    await person.send(room, text)
+    await person.wait_for(
+        lambda: any(e.sender == bot.user_id and e.body == f"echo: {text}" for e in person.seen.events[room])
+    )

@@ -9,6 +9,7 @@
 ``unread:<id>``   an encrypted event whose key has not come yet
 ``asked:<id>``    a session whose key was asked for, by the session's id
 ``withheld:<id>`` word that a key will not come, by who says so and the key's id
+``behind:<id>``   a room whose history can't be read now, and from where on (see ``behind``)
 ``told:<id>``     a room whose people were told that something there can't be read
 """
 
@@ -28,8 +29,8 @@ ROOM, INVITE, PERSON, DIRECT, UPGRADE = "room:", "invite:", "person:", "m.direct
 ALIAS = "alias:"
 EVERYBODY = "*"
 """Stands for whom a shared Space is made."""
-UNREAD, ASKED, WITHHELD, TOLD = "unread:", "asked:", "withheld:", "told:"
-_OF_SYNC = (ROOM, INVITE, DIRECT, UNREAD, ASKED, WITHHELD, TOLD)
+UNREAD, ASKED, WITHHELD, TOLD, BEHIND = "unread:", "asked:", "withheld:", "told:", "behind:"
+_OF_SYNC = (ROOM, INVITE, DIRECT, UNREAD, ASKED, WITHHELD, TOLD, BEHIND)
 REPLACES, WAS_IN = "replaces", "was in"
 """In the ``native`` of an invitation that is a tombstone's: the room that moves, and whether we were in the new one."""
 MOST_UNREAD = 500
@@ -134,7 +135,15 @@ class Chats:
 
     def left(self, room: str) -> Notes:
         """To be noted when we are in *room* no more, or an invitation into it is gone."""
-        return {key: None for key in (ROOM + room, INVITE + room, UPGRADE + room) if key in self._notes}
+        return {kind + room: None for kind in (ROOM, INVITE, UPGRADE, BEHIND) if kind + room in self._notes}
+
+    def fell_behind(self, room: str, since: str | None, *, from_its_beginning: bool) -> Notes:
+        """To be noted when *room* can't be read behind the token *since*; None: from where our time there begins."""
+        return {BEHIND + room: {"since": since, "from_its_beginning": from_its_beginning}}
+
+    def all_behind(self) -> Notes:
+        """What ``fell_behind`` has noted, by room."""
+        return {key.removeprefix(BEHIND): note for key, note in self._notes.items() if key.startswith(BEHIND)}
 
     def only_in(self, rooms: Collection[str]) -> Notes:
         """To be noted when *rooms* are all that we are in."""

@@ -20,10 +20,15 @@ Raw = Mapping[str, Any]
 log = logging.getLogger(__name__)
 
 
+class NoHistory(NotReady):
+    """A room's history can't be read now, while the homeserver may be well otherwise."""
+
+
 async def gap(homeserver: Homeserver, room: str, since: str, until: str) -> AsyncIterator[Sequence[Raw]]:
     """The events of *room* between two tokens, oldest first, page by page: it may be long.
 
-    A page may be empty and not the last: the homeserver leaves out what we may not see after it has counted.
+    A page may be empty and not the last: the homeserver leaves out what we may not see after it has counted. Raises
+    NotReady, NoHistory where it is this room alone.
     """
     start: str | None = since
     while start is not None and start != until:
@@ -40,7 +45,7 @@ async def arrival(
     In a room that takes the place of one of ours it began with the room, as far back as we may see.
 
     A new room's timeline holds what was said before we came as well; without the cut the bot would answer it. Gives an
-    empty page for each that it has asked for, then all there is.
+    empty page for each that it has asked for, then all there is. Raises NotReady, NoHistory for the room's trouble.
     """
     events, start = list(heard), back_from
 
@@ -63,7 +68,12 @@ async def _page(homeserver: Homeserver, room: str, *, start: str, end: str | Non
     try:
         return await homeserver.page(room, start=start, end=end, forward=forward)
     except Declined as refusal:
-        if refusal.status in (403, 404):  # we are out again; other rooms must not wait for this one
-            log.info("%s is closed to us: %s", room, refusal)
-            return Page([], None)
-        raise refusal.blames_account() or NotReady(f"the history of {room} can't be read: {refusal}") from refusal
+        if blame := refusal.blames_account():
+            raise blame from refusal
+        # We are out again, mostly. Asking once more gives the same answer, and nothing must wait for it.
+        log.warning("the history of %s is closed to us, what was said there is left out: %s", room, refusal)
+        return Page([], None)
+    except NotReady as error:
+        if error.retry_after is not None:  # which is about the account, as everything else is limited then
+            raise
+        raise NoHistory(f"the history of {room} can't be read: {error}") from error

@@ -7,6 +7,7 @@ plain HTTP, see ``requests``.
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -77,22 +78,25 @@ class Homeserver(Device):
     ) -> None:
         await self._held.aclose()
 
-    async def sync(self, since: str | None, *, first: bool) -> Any:  # noqa: ANN401 - nio's SyncResponse
-        """What is new behind *since*; the *first* one of a connection brings the state of all rooms as well."""
+    async def sync(self, since: str | None, *, first: bool, wait_s: float = math.inf) -> Any:  # noqa: ANN401 - untyped
+        """What is new behind *since*, waited for *wait_s* at the most.
+
+        The *first* one of a connection waits for nothing, and brings the state of all rooms as well.
+        """
         if first:
             some = wanted(CATCHING_UP if since else AT_START)
             call = self.nio.sync(timeout=0, sync_filter=some, since=since, full_state=True)
             # nio limits neither a first sync nor one with full state.
             response = await self._while_it_answers(self._nio(call, limit_s=FIRST_SYNC_S))
         else:
-            response = await self._poll(since)
+            response = await self._poll(since, wait_s)
         self._correct_model(response)
         return response
 
-    async def _poll(self, since: str | None) -> Any:  # noqa: ANN401 - nio's SyncResponse
+    async def _poll(self, since: str | None, wait_s: float) -> Any:  # noqa: ANN401 - nio's SyncResponse
         self._is_waiting = True
         try:
-            call = self.nio.sync(timeout=POLL_S * 1000, sync_filter=wanted(PAGE), since=since)
+            call = self.nio.sync(timeout=round(1000 * min(wait_s, POLL_S)), sync_filter=wanted(PAGE), since=since)
             return await self._nio(call, limit_s=POLL_LIMIT_S)
         finally:
             self._is_waiting = False

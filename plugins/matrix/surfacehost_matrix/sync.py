@@ -18,9 +18,10 @@ from nio import (  # type: ignore[import-untyped]  # nio ships no type marker
 
 from surfacehost import Event, NotReady, Put, Refused
 from surfacehost_matrix.aliases import Aliases
+from surfacehost_matrix.behind import Behind
 from surfacehost_matrix.chats import Chats, Notes
 from surfacehost_matrix.failures import Declined
-from surfacehost_matrix.gaps import arrival, gap
+from surfacehost_matrix.gaps import NoHistory, arrival, gap
 from surfacehost_matrix.homeserver import Homeserver
 from surfacehost_matrix.identity.verification import Step, Verification, read_step
 from surfacehost_matrix.jsonparts import content_of
@@ -73,6 +74,7 @@ class Sync:
         self._me = homeserver.user_id
         self._since = put.cursor
         self._reader = Reader(homeserver)
+        self._behind = Behind(homeserver, chats)
         self._told_unreadable: set[str] = set()
 
     async def first(self) -> None:
@@ -92,7 +94,7 @@ class Sync:
     async def follow(self) -> None:
         """Wait for what comes next, and take it; returns after each."""
         try:
-            response = await self._homeserver.sync(self._since, first=False)
+            response = await self._homeserver.sync(self._since, first=False, wait_s=self._behind.wait_s)
         except Declined as refusal:
             raise _down(refusal) from refusal
         keys_came = any(isinstance(event, KEYS) for event in response.to_device_events)
@@ -115,6 +117,7 @@ class Sync:
             await self._hear_room(room, info, news)
         for room in response.rooms.leave:
             news.notes |= self._chats.left(room)
+        await self._catch_up(response.next_batch, news)
         if self._since is None:
             news.notes |= self._chats.only_in(response.rooms.join)
         self._tell_overdue(news)
@@ -154,21 +157,35 @@ class Sync:
     async def _hear_room(self, room: str, info: Any, news: News) -> None:  # noqa: ANN401 - untyped
         """What was said in *room*, from where we had read, or from where our time there begins."""
         new, timeline = not self._chats.knows(room), info.timeline
+        if room in self._chats.all_behind():
+            return  # it is read with what was said before it
         if new:
             news.notes |= self._chats.joined(room)
         if self._since is None:
             return  # the very first start: what was said before is not for us
         heard = [getattr(event, "source", None) or {} for event in timeline.events]
         back_from = timeline.prev_batch if timeline.limited else None
-        if new:
-            goes_on = await self._goes_on(room, [*info.state, *timeline.events])
-            async for page in arrival(self._homeserver, room, heard, back_from, from_its_beginning=goes_on):
-                await self._put()  # looking for our arrival takes a while: a sign of life
-                await self._hear(room, page, news)
-        else:
-            if back_from:
-                await self._fill(room, gap(self._homeserver, room, self._since, back_from))
-            await self._hear(room, heard, news)
+        goes_on = new and await self._goes_on(room, [*info.state, *timeline.events])
+        try:
+            if new:
+                async for page in arrival(self._homeserver, room, heard, back_from, from_its_beginning=goes_on):
+                    await self._put()  # looking for our arrival takes a while: a sign of life
+                    await self._hear(room, page, news)
+            else:
+                if back_from:
+                    await self._fill(room, gap(self._homeserver, room, self._since, back_from))
+                await self._hear(room, heard, news)
+        except NoHistory as trouble:
+            news.notes |= self._behind.fell(room, None if new else self._since, trouble, from_its_beginning=goes_on)
+
+    async def _catch_up(self, until: str, news: News) -> None:
+        """Read the rooms that are behind, as far as they can be now."""
+        for room, pages in self._behind.due(until, news.notes).items():
+            try:
+                await self._fill(room, pages)
+                news.notes |= self._behind.caught_up(room)
+            except NoHistory as trouble:
+                self._behind.still(trouble)
 
     async def _goes_on(self, room: str, told: Sequence[Any]) -> bool:
         """Whether *room*, into which we have come, takes the place of one of ours: its chat goes on here.
