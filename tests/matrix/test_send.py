@@ -5,11 +5,14 @@ import time
 from contextlib import AsyncExitStack
 from itertools import pairwise
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
+from tests.matrix.conftest import MakeHost
 from tests.matrix.smallhost import SmallHost, direct_chat, register, settings_text
 
 from surfacehost import Message, NotReady, Reply, Undeliverable
+from surfacehost_devkit.fakes import FakeMemory
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.hostprocess import HostProcess
 from surfacehost_devkit.matrixperson import MatrixPerson
@@ -106,6 +109,39 @@ async def test_a_limit_holds_for_the_whole_account() -> None:
     first, second = await asyncio.gather(pace.keep(call), pace.keep(call))
     assert max(first, second) >= 0.2  # the one that was refused waited
     assert await pace.keep(call) >= 0.2
+
+
+@pytest.mark.parametrize(("turned", "left"), [(100, 233), (-1000, 333), (400, 0)])
+async def test_a_limit_holds_over_a_restart_and_never_longer_than_was_said(
+    monkeypatch: pytest.MonkeyPatch, turned: int, left: int
+) -> None:
+    memory, now = FakeMemory(), time.time()
+    with pytest.raises(NotReady):
+        await Pace(memory).keep(AsyncMock(side_effect=NotReady(retry_after=333)))
+    monkeypatch.setattr(time, "time", lambda: now + turned)
+    pace, call = Pace(memory), AsyncMock(return_value="sent")
+    await pace.recall()
+    if left:
+        with pytest.raises(NotReady) as caught:
+            await pace.keep(call)
+        assert caught.value.retry_after == pytest.approx(left, abs=5)
+    else:
+        assert await pace.keep(call) == "sent"
+    assert call.await_count == (0 if left else 1)
+
+
+async def test_connections_of_one_account_keep_to_one_limit(make: MakeHost, alice: MatrixPerson, bot: Account) -> None:
+    async with make() as host:
+        room = await direct_chat(alice, bot)
+        before = host.surface._homeserver
+        assert before is not None
+        assert await before.spare(AsyncMock(side_effect=NotReady(retry_after=333))) is None
+        await before.call("POST", "logout", body={})
+        await host.until(lambda: host.down and host.surface._homeserver is not before)
+        await alice.send(room, "and now?")
+        await host.until(lambda: host.failed)
+        assert isinstance(host.failed[0], NotReady)
+        assert host.failed[0].retry_after == pytest.approx(333, abs=60)
 
 
 async def test_what_may_be_dropped_never_stands_in_the_way() -> None:

@@ -20,6 +20,7 @@ from surfacehost_matrix.failures import check, reaching, read
 from surfacehost_matrix.guards import Expected
 from surfacehost_matrix.identity.seeds import Seeds
 from surfacehost_matrix.keystore import UNREADABLE, inherit, keeping, storing
+from surfacehost_matrix.pace import Pace
 from surfacehost_matrix.requests import CALL_S, Requests
 
 log = logging.getLogger(__name__)
@@ -41,9 +42,9 @@ class Login:
 class Device(Requests):
     """One device of an account, once it has adopted a login."""
 
-    def __init__(self, url: str, user_id: str, keys: Path, *, encrypts: bool) -> None:
+    def __init__(self, url: str, user_id: str, keys: Path, pace: Pace | None = None, *, encrypts: bool) -> None:
         """Speak to *url*; the keys are in the folder *keys* where it *encrypts*."""
-        super().__init__(url)
+        super().__init__(url, pace)
         self.user_id = user_id
         self.encrypts = encrypts
         self._keys = keys

@@ -21,6 +21,7 @@ from surfacehost_matrix.client import GuardedClient, accept_short_room_ids, acce
 from surfacehost_matrix.connection import session
 from surfacehost_matrix.device import Device
 from surfacehost_matrix.failures import reaching
+from surfacehost_matrix.pace import Pace
 from surfacehost_matrix.requests import CALL_S
 from surfacehost_matrix.settings import MatrixSettings
 from surfacehost_matrix.wanted import AT_START, CATCHING_UP, PAGE, TIMELINE, wanted
@@ -46,12 +47,12 @@ class Page:
 class Homeserver(Device):
     """One account's connection; usable between ``async with`` and its end, then every call raises NotReady."""
 
-    def __init__(self, settings: MatrixSettings, keys: Path, url: str = "") -> None:
+    def __init__(self, settings: MatrixSettings, keys: Path, url: str = "", pace: Pace | None = None) -> None:
         """Connect as *settings* say, to *url* where they only name the server.
 
-        Encryption keeps its keys in the folder *keys*.
+        Encryption keeps its keys in the folder *keys*; *pace* is the account's, where other connections keep to it too.
         """
-        super().__init__(url or settings.homeserver, settings.user_id, keys, encrypts=settings.encryption)
+        super().__init__(url or settings.homeserver, settings.user_id, keys, pace, encrypts=settings.encryption)
         self._settings = settings
         self._is_waiting = False
         self._news = asyncio.Condition()

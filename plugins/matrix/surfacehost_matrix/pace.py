@@ -7,11 +7,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from typing import TypeVar
 
-from surfacehost import NotReady
+from surfacehost import Memory, NotReady
 
 PATIENCE_S = 60.0
 LONGEST_SPARE_S, EASING = 60.0, 0.8
 """Between two calls that may be dropped, at the most; and how that shrinks with every one that goes well."""
+
+LIMITED = "limited"
+"""The note of a pause: when it ends by the wall clock, and how long it was."""
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -21,14 +24,29 @@ class Pace:
     """Calls that count towards the limit go through here; after a refusal nobody asks again too early.
 
     And then one at a time, until all who waited have been: rooms that all ask at once are all refused once more.
+    One for an account, over all of its connections; kept in *memory*, if there is one, over a restart.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, memory: Memory | None = None) -> None:
+        self._memory = memory
+        self._has_recalled = False
         self._not_before = 0.0
         self._is_limited = False
         self._line = asyncio.Lock()
         self._spare_every_s = 0.0
         self._spare_not_before = 0.0
+
+    async def recall(self) -> None:
+        """Go on with the pause that an earlier process had noted, once. Raises NotReady when it can't be read."""
+        if self._memory is None or self._has_recalled:
+            return
+        noted = await self._memory.get(LIMITED)
+        self._has_recalled = True
+        if noted:
+            # By a clock that may have been turned: never longer than the homeserver said.
+            left = min(noted["seconds"], noted["until"] - time.time())
+            if left > 0:
+                self._hold_off(left)
 
     async def keep(self, call: Callable[[], Awaitable[T]]) -> T:
         """*call*, made as soon as it may be.
@@ -44,7 +62,7 @@ class Pace:
                 except NotReady as error:
                     if error.retry_after is None:
                         raise
-                    self._limit(error.retry_after)
+                    await self._limit(error.retry_after)
                 else:
                     self._is_limited = False
                     return result
@@ -65,7 +83,7 @@ class Pace:
         except NotReady as error:
             if error.retry_after is None:
                 raise
-            self._limit(error.retry_after)
+            await self._limit(error.retry_after)
             return None
 
     async def _wait(self, give_up: float) -> None:
@@ -76,8 +94,17 @@ class Pace:
                 raise NotReady("the homeserver limits how often we may send", retry_after=wait)
             await asyncio.sleep(wait)  # the homeserver said how long
 
-    def _limit(self, seconds: float) -> None:
+    async def _limit(self, seconds: float) -> None:
         log.info("the homeserver makes us wait %.1f s", seconds)
+        self._hold_off(seconds)
+        left = self._not_before - time.monotonic()
+        try:
+            if self._memory:
+                await self._memory.set({LIMITED: {"until": time.time() + left, "seconds": left}})
+        except NotReady as error:
+            log.warning("the homeserver's limit is not noted, and forgotten at a restart: %s", error)
+
+    def _hold_off(self, seconds: float) -> None:
         self._is_limited = True
         self._not_before = max(self._not_before, time.monotonic() + seconds)
         self._spare_every_s = min(max(2 * self._spare_every_s, seconds), LONGEST_SPARE_S)

@@ -31,9 +31,9 @@ class Requests:
 
     nio: GuardedClient
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pace: Pace | None = None) -> None:
         self.url = url
-        self.pace = Pace()
+        self.pace = pace or Pace()
         self._token = ""
 
     async def call(

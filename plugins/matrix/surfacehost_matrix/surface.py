@@ -29,7 +29,7 @@ from surfacehost import (
     beside,
     hookimpl,
 )
-from surfacehost_matrix import chat_commands
+from surfacehost_matrix import chat_commands, pace
 from surfacehost_matrix.aliases import Aliases
 from surfacehost_matrix.busy import Busy
 from surfacehost_matrix.chats import Chats
@@ -79,6 +79,7 @@ class MatrixSurface:
         self._home = home
         self._settings = settings
         self._homeserver: Homeserver | None = None
+        self._pace = pace.Pace(home.memory)
         self._online = asyncio.Event()
         self._chats = Chats(home.name, settings.user_id)
         self._upgrades = Upgrades(self._chats, home.memory)
@@ -93,9 +94,10 @@ class MatrixSurface:
     async def listen(self, put: Put) -> None:
         """Connect, log in, and read until something breaks; see the contract for what is raised then."""
         url = await locate(self._settings, self._home.memory)
+        await self._pace.recall()
         async with AsyncExitStack() as stack:
             keys = self._home.data_dir / "crypto"
-            homeserver = await stack.enter_async_context(Homeserver(self._settings, keys, url))
+            homeserver = await stack.enter_async_context(Homeserver(self._settings, keys, url, self._pace))
             login = await enter(homeserver, self._settings, self._home, put.cursor)
             await stack.enter_async_context(beside(partial(lift_at_start, homeserver)))
             await stack.enter_async_context(beside(partial(stay, homeserver, login, self._home.memory)))
