@@ -1,9 +1,11 @@
 """What is noted of rooms."""
 
+import time
 from typing import Any
 
 import pytest
 
+from surfacehost_devkit.fakes import FakeMemory
 from surfacehost_matrix.chats import MOST_UNREAD, UNREAD, Chats, Notes
 from surfacehost_matrix.withheld import KIND, Withheld, read_withheld
 
@@ -40,6 +42,32 @@ def test_told_again_it_is_no_younger() -> None:
     (before,) = known.all_unread().values()
     heard(known, ALICE, range(1))
     assert known.all_unread() == {UNREAD + "$ali0": before}
+
+
+async def test_what_waits_for_its_key_grows_old_while_it_runs_and_by_no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    began, ran = time.time(), time.monotonic()
+    memory, known = FakeMemory(), Chats("matrix", "@bot:ex.org")
+
+    async def after(days: float) -> bool:
+        """Whether it still waits when it has run for so long; what is to be noted is."""
+        monkeypatch.setattr(time, "monotonic", lambda: ran + days * 86_400)
+        _, notes = known.overdue({})
+        await memory.set(notes)
+        known.learn(notes)
+        return bool(known.all_unread())
+
+    await known.recall(memory)
+    pending = known.unread("!r", sealed(ALICE, 1), {})
+    await memory.set(pending)
+    known.learn(pending)
+    for jump in (400 * 86_400, -400 * 86_400):
+        monkeypatch.setattr(time, "time", lambda jump=jump: began + jump)
+        assert await after(days=0)
+    assert await after(days=4)
+    known, ran = Chats("matrix", "@bot:ex.org"), time.monotonic()  # another process
+    await known.recall(memory)
+    assert await after(days=2.9)
+    assert not await after(days=3.1)
 
 
 def test_nobody_withholds_what_another_has_written() -> None:

@@ -185,7 +185,12 @@ async def test_both_see_the_same_emoji_and_vouch_for_each_other(
 
 
 async def test_what_does_not_fit_is_cancelled_and_strangers_are_not_answered(
-    make: MakeHost, carol: SecretPerson, bot: Account, person: MakePerson, monkeypatch: pytest.MonkeyPatch
+    make: MakeHost,
+    carol: SecretPerson,
+    bot: Account,
+    person: MakePerson,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with make(owners=[carol.user_id]) as host:
         room = await carol.chat_with(bot.user_id)
@@ -195,6 +200,10 @@ async def test_what_does_not_fit_is_cancelled_and_strangers_are_not_answered(
         async def cancelled(side: Verifier) -> str:
             return str((await side.hears("cancel"))["code"])
 
+        early = Verifier(carol, bot, device)  # by a clock of hers, or of ours, that is wrong: the operator is told
+        asks = {"from_device": carol.nio.device_id, "methods": ["m.sas.v1"]}
+        await early.send("request", asks | {"timestamp": int((time.time() - 3600) * 1000)})
+
         unlucky = Verifier(carol, bot, device)  # what nobody has thought of ends this one, and not those that follow
         await unlucky.request()
         with monkeypatch.context() as patch:
@@ -202,14 +211,17 @@ async def test_what_does_not_fit_is_cancelled_and_strangers_are_not_answered(
             await unlucky.send("start", START | {"from_device": carol.nio.device_id})
             assert await cancelled(unlucky) == "org.surfacehost.failure"
 
+        assert "60 minutes ago by this machine's clock" in caplog.text
+        assert not early.heard("ready")
+
         unknown = Verifier(carol, bot, device)
         await unknown.send("key", {"key": "?"})
         assert await cancelled(unknown) == "m.unknown_transaction"
 
-        early = Verifier(carol, bot, device)
-        await early.request()
-        await early.send("mac", {})
-        assert await cancelled(early) == "m.unexpected_message"
+        hasty = Verifier(carol, bot, device)
+        await hasty.request()
+        await hasty.send("mac", {})
+        assert await cancelled(hasty) == "m.unexpected_message"
 
         other = Verifier(carol, bot, device)
         await other.request()

@@ -11,6 +11,7 @@
 ``withheld:<id>`` word that a key will not come, by who says so and the key's id
 ``behind:<id>``   a room whose history can't be read now, and from where on (see ``behind``)
 ``told:<id>``     a room whose people were told that something there can't be read
+``lived``         how many seconds the surface has run in all, a few minutes less than it has
 """
 
 import hashlib
@@ -36,7 +37,9 @@ REPLACES, WAS_IN = "replaces", "was in"
 MOST_UNREAD = 500
 """Encrypted events that are kept: anybody can send what nobody can read. And words that a key will not come."""
 UNREAD_S = 7 * 86400.0
-"""How long they are kept."""
+"""How long they are kept, counted while the surface runs: a clock that is set makes nothing old."""
+LIVED, NOTED_S = "lived", 600.0
+"""The note of how long it has run, and how often that is noted."""
 TELL_AFTER_S = 60.0
 """How long a key may take before people are told that it is missing."""
 
@@ -50,6 +53,8 @@ class Chats:
         self._surface = surface
         self._me = me
         self._notes: Notes = {}
+        self._began = time.monotonic()
+        self._lived = 0.0
 
     async def recall(self, memory: Memory) -> None:
         """Read what is stored: all of it at first, later what only the sync writes."""
@@ -59,6 +64,9 @@ class Chats:
             stored |= await memory.items(prefix)
         kept = {key: value for key, value in self._notes.items() if not key.startswith(prefixes)}
         self._notes = kept | stored
+        if LIVED not in self._notes:
+            self._lived = await memory.get(LIVED) or 0.0
+            self._notes[LIVED] = self._lived
 
     def learn(self, notes: Mapping[str, Any]) -> None:
         """Take over what has been stored."""
@@ -185,13 +193,15 @@ class Chats:
         kept = {key: note for key, note in (self._notes | pending).items() if key.startswith(UNREAD) and note}
         if new in kept:
             return {}
-        notes: Notes = {new: {"room": room, "event": raw, "at": time.time()}}
+        notes: Notes = {new: {"room": room, "event": raw, "at": time.time(), LIVED: self._age()}}
         return notes | _crowded_out({key: str(note["event"].get("sender")) for key, note in kept.items()}, kept)
 
     def withheld(self, told: Withheld, pending: Notes) -> Notes:
         """To be noted when we are *told* that a key will not come; *pending* as above, and likewise for too many."""
         kept = {key: note for key, note in (self._notes | pending).items() if key.startswith(WITHHELD) and note}
-        new = {f"{WITHHELD}{told.by} {told.of}": {"by": told.by, "why": told.why, "at": time.time()}}
+        new = {
+            f"{WITHHELD}{told.by} {told.of}": {"by": told.by, "why": told.why, "at": time.time(), LIVED: self._age()}
+        }
         return _crowded_out({key: note["by"] for key, note in kept.items()}, kept) | new
 
     def why_withheld(self, unread: Mapping[str, Any], pending: Notes | None = None) -> str:
@@ -219,8 +229,10 @@ class Chats:
         unread = {key: note for key, note in (self._notes | changed).items() if key.startswith(UNREAD) and note}
         withheld = {key: note for key, note in self._notes.items() if key.startswith(WITHHELD)}
         told = {key.removeprefix(TOLD) for key in self._notes if key.startswith(TOLD)}
-        now, due = time.time(), Notes()
-        notes: Notes = {key: None for key, note in (unread | withheld).items() if now - note["at"] > UNREAD_S}
+        now, age, due = time.time(), self._age(), Notes()
+        notes: Notes = {key: None for key, note in (unread | withheld).items() if age - note.get(LIVED, 0) > UNREAD_S}
+        if age - self._notes.get(LIVED, 0) > NOTED_S:
+            notes[LIVED] = age
         left = {key: note for key, note in unread.items() if key not in notes}
         for note in sorted(left.values(), key=lambda note: note["at"]):
             is_due = now - note["at"] > TELL_AFTER_S or self.why_withheld(note, changed)
@@ -233,6 +245,10 @@ class Chats:
     def told_direct(self, content: Any) -> Notes:  # noqa: ANN401 - JSON
         """To be noted when the account's ``m.direct`` has changed."""
         return {DIRECT: direct_rooms(content)}
+
+    def _age(self) -> float:
+        """How many seconds the surface has run in all."""
+        return self._lived + time.monotonic() - self._began
 
     def _direct_with(self, room: str) -> set[str]:
         marked: Notes = self._notes.get(ROOM + room) or self._notes.get(INVITE + room) or {}

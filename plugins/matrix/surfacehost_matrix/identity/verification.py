@@ -129,7 +129,13 @@ class Verification:
 
     async def _agree(self, homeserver: Homeserver, step: Step) -> None:
         device_id, methods = step.content.get("from_device"), step.content.get("methods")
-        if _is_old(step) or (step.sender, step.id) in self._flows:
+        if (step.sender, step.id) in self._flows:
+            return
+        if _is_old(step):
+            told = (
+                "%s asked to verify the bot %.0f minutes ago by this machine's clock: not answered; is the clock right?"
+            )
+            log.warning(told, step.sender, (time.time() - step.at) / 60)
             return
         if not isinstance(methods, list) or METHOD not in methods:
             raise Broken("m.unknown_method", "The bot compares emoji, and nothing else")
