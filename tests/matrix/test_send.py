@@ -91,9 +91,15 @@ async def test_stock_limits_slow_it_down_and_nothing_is_lost(
         for number in range(6):
             await alice.send(room, str(number))
         await alice.wait_for(lambda: len(alice.seen.said(room, bot.user_id)) == 7, 60)
+        ours = [event for event in await alice.history(room) if event.sender == bot.user_id]
+        other = await direct_chat(alice, bot)
+        await alice.send(other, "!demo stream 60 0.1")  # it grows for 6 s: there is room for one preview or none
+        await alice.send(room, "6")
+        await alice.wait_for(lambda: "word60" in alice.seen.said(other, bot.user_id)[-1], 60)
+        await alice.wait_for(lambda: len(alice.seen.said(room, bot.user_id)) == 8, 60)
         assert "is not listening" not in host.log_text()
-    assert (await said(alice, room, bot))[1:] == [f"echo: {number}" for number in range(6)]
-    ours = [event for event in await alice.history(room) if event.sender == bot.user_id]
+    assert (await said(alice, room, bot))[1:] == [f"echo: {number}" for number in range(7)]
+    assert len(alice.seen.said(other, bot.user_id)) == 2  # the greeting, and one answer
     limited = next(at for at, (one, then) in enumerate(pairwise(ours), 1) if then.at_ms - one.at_ms > 3000)
     assert "m.reaction" not in [event.type for event in ours[limited:]]  # a mark takes no answer's place
 

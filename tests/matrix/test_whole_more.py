@@ -243,14 +243,17 @@ async def test_after_a_restart_a_direct_chat_is_one_however_many_are_in_it_and_t
     assert (rooms[0]["room_id"], rooms[1]["topic"]) == (hall["room_id"], "What is new")
     top = (await alice.hierarchy(space))[0]
     assert (top["topic"], top["avatar_url"]) == ("All of us", "mxc://localhost/face")
+    parent = await alice.api.call("GET", "rooms", hall["room_id"], "state", "m.space.parent", space)
+    assert parent == {"via": ["localhost"], "canonical": True}
 
 
 async def take_apart(more: More, space: str, room: str) -> None:
-    """What somebody with the rights to it may do to a Space: its topic, its picture and the link to *room* go."""
+    """What somebody with the rights to it may do to a Space: its topic, its picture, its links to *room* and back."""
     async with aclosing(MatrixApi(more.homeserver.url, more.accounts["team"].access_token)) as api:
-        for kind, key, nothing in (
-            ("m.room.topic", "", {"topic": ""}),
-            ("m.room.avatar", "", {}),
-            ("m.space.child", room, {}),
+        for place, kind, key, nothing in (
+            (space, "m.room.topic", "", {"topic": ""}),
+            (space, "m.room.avatar", "", {}),
+            (space, "m.space.child", room, {}),
+            (room, "m.space.parent", space, {}),
         ):
-            await api.call("PUT", "rooms", space, "state", kind, key, json=nothing)
+            await api.call("PUT", "rooms", place, "state", kind, key, json=nothing)

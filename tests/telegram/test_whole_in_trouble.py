@@ -44,16 +44,20 @@ async def goes_on(whole: Whole) -> None:
     assert (await whole.ask(whole.person(), "and you?")).text == "echo: and you?"
 
 
-async def test_topics_are_made_once_the_bot_may_although_the_answer_is_lost(whole: Whole) -> None:
+async def test_topics_are_made_once_the_bot_may_although_answers_are_lost_and_it_is_killed(whole: Whole) -> None:
     made = partial(whole.api.calls.of, "createForumTopic", chat_id=whole.late.id)
     await whole.api.world.wait_for(lambda: [one for one in made() if one.status == 400] or None)
     assert names(whole.late) == []
-    whole.api.faults.plan(f"createForumTopic {whole.late.id}", faults.drop_after(), times=2)
+    for fault in (faults.drop_after(), faults.hang(acts=True)):
+        whole.api.faults.plan(f"createForumTopic {whole.late.id}", fault)
     whole.api.groups.set_standing(whole.late, whole.bob, "administrator", whole.shared, can_manage_topics=True)
+    await whole.api.world.wait_for(lambda: whole.api.faults.hanging or None)
+    whole.host.kill()
+    await asyncio.to_thread(whole.host.start)
     known = [f"topic:{whole.late.id}:{key}" for key in ("ideas", "tea")]
     await whole.until(lambda _: all("id" in notes(whole).get(key, {}) for key in known))
     assert names(whole.late) == ["Ideas", "Tea"]
-    assert [one.fault for one in made()] == ["", "drop_after", "drop_after"]
+    assert [one.fault for one in made()] == ["", "drop_after", "hang"]
 
 
 async def test_menu_and_topics_are_made_once_and_kept_in_step_and_it_starts_offline(whole: Whole) -> None:
