@@ -116,3 +116,22 @@ async def test_a_server_of_ones_own_takes_and_gives_large_files_in_little_memory
     with in_little_memory(hurried):
         came = await hurried.answer(world.send_file(hurried.person(), b"small", "film.mkv", bot=local), bot=local)
     assert came.text == f"echo:\nattachment: document film.mkv (application/octet-stream, {LARGE} bytes)"
+
+
+async def test_what_an_older_server_does_not_know_is_done_without(hurried: Hurried) -> None:
+    world, calls = hurried.api.world, hurried.api.calls
+    alice, bob = hurried.person(), hurried.person()
+    hurried.api.faults.plan(f"sendMessageDraft {alice.id}", faults.error(400, "Bad Request: can_stop is not known"))
+    await hurried.ask(alice, "/demo stream 20 0.1", bot=hurried.local)
+    first, *later = calls.of("sendMessageDraft", chat_id=alice.id)
+    assert first.params["can_stop"] == "true"
+    assert later
+    assert not [draft for draft in later if "can_stop" in draft.params]
+    hurried.api.faults.plan(f"sendMessageDraft {bob.id}", faults.error(404, "Not Found: method not found"))
+    question = world.write(bob, "/demo stream 60 0.1", bot=hurried.local)
+    await world.wait_for(
+        lambda: (hurried.said(question)[-1:] and hurried.said(question)[-1].endswith("word60")) or None
+    )
+    [grown] = await hurried.replies(question, 1)
+    assert grown.versions[1:]
+    assert len(calls.of("sendMessageDraft", chat_id=bob.id)) == 1
