@@ -80,6 +80,13 @@ async def test_a_file_that_is_too_large_is_not_fetched_and_that_is_said(hurried:
     assert not [one for one in hurried.api.calls.of("getFile") if one.params["file_id"] == file_id]
 
 
+async def test_what_people_send_is_fetched_in_little_memory(hurried: Hurried) -> None:
+    film, alice = bytes(19_000_000), hurried.person()
+    with in_little_memory(hurried):
+        came = await hurried.answer(hurried.api.world.send_file(alice, film, "film.mkv", bot=hurried.bot))
+    assert came.text == "echo:\nattachment: document film.mkv (application/octet-stream, 19000000 bytes)"
+
+
 async def test_no_path_and_no_address_of_the_agents_is_read_or_given_to_telegram(hurried: Hurried) -> None:
     secret = hurried.host.folder / "secret.txt"
     secret.write_text("hush")
