@@ -132,6 +132,16 @@ class HostProcess:
         if after != before or any(harm in said for harm in HARM):
             raise AssertionError(f"{before}\n{after}\n{said}")
 
+    @contextmanager
+    def in_little_memory(self, most_bytes: int = 12_000_000) -> Iterator[None]:
+        """What happens inside never needs so many more bytes than before: proc(5), ``clear_refs`` and ``VmHWM``."""
+        process = Path("/proc", str(self.pid))
+        (process / "clear_refs").write_text("5")
+        before = _bytes_of(process, "VmRSS")
+        yield
+        if (more := _bytes_of(process, "VmHWM") - before) > most_bytes:
+            raise AssertionError(f"{more} bytes")
+
     def log_text(self) -> str:
         """Everything it has logged."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
@@ -173,6 +183,11 @@ def wait_until(condition: Callable[[], object], timeout_s: float, explain: Calla
 def surface_in(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """How the surface *name* is doing, by what /status.json says."""
     return next(one for one in status["surfaces"] if one["name"] == name)
+
+
+def _bytes_of(process: Path, name: str) -> int:
+    told = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+    return 1024 * int(told[name].split()[0])
 
 
 def _standing(status: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -98,6 +98,15 @@ async def test_files_come_in_and_go_out_encrypted(whole: Whole, room: str, carol
     assert small(await opened(whole, carol, sent["info"]["thumbnail_file"]))[0] == "JPEG"
 
 
+async def test_a_large_file_comes_in_in_little_memory(whole: Whole, room: str, carol: SecretPerson) -> None:
+    data = bytes(19_000_000)
+    uploaded, keys = await carol.nio.upload(io.BytesIO(data), "video/mp4", "film.mp4", encrypt=True, filesize=len(data))
+    film: dict[str, Any] = {"msgtype": "m.video", "filename": "film.mp4", "file": {"url": uploaded.content_uri, **keys}}
+    with whole.process.in_little_memory():
+        await carol.send(room, "what is it?", **film, info={"mimetype": "video/mp4"})
+        await carol.hears(f"echo: what is it?\nattachment: video film.mp4 (video/mp4, {len(data)} bytes)")
+
+
 async def opened(whole: Whole, carol: SecretPerson, file: dict[str, Any]) -> bytes:
     """What is in an encrypted *file* of a message; it is not what the homeserver has."""
     sealed = await asyncio.to_thread(media, whole.homeserver, file["url"], carol.nio.access_token)

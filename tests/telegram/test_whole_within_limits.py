@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,8 +16,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LARGE = 40_000_000
 """Bytes of a file that a bot on Telegram's own server could not send or fetch."""
-LITTLE = 12_000_000
-"""Bytes that the host may need for one."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -27,22 +23,6 @@ async def hurried(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hur
     folder = tmp_path_factory.mktemp("limits")
     async with hurried_host(folder, folder / "var") as hurried:
         yield hurried
-
-
-@contextmanager
-def in_little_memory(hurried: Hurried) -> Iterator[None]:
-    """The host never needs much more of it inside than before: proc(5), ``clear_refs`` and ``VmHWM``."""
-    process = Path("/proc", str(hurried.host.pid))
-
-    def bytes_of(name: str) -> int:
-        found = re.search(rf"^{name}:\s+(\d+) kB$", (process / "status").read_text(), re.MULTILINE)
-        assert found
-        return 1024 * int(found[1])
-
-    (process / "clear_refs").write_text("5")
-    before = bytes_of("VmRSS")
-    yield
-    assert bytes_of("VmHWM") - before < LITTLE
 
 
 async def test_no_more_than_eight_calls_are_under_way(hurried: Hurried) -> None:
@@ -82,7 +62,7 @@ async def test_a_file_that_is_too_large_is_not_fetched_and_that_is_said(hurried:
 
 async def test_what_people_send_is_fetched_in_little_memory(hurried: Hurried) -> None:
     film, alice = bytes(19_000_000), hurried.person()
-    with in_little_memory(hurried):
+    with hurried.host.in_little_memory():
         came = await hurried.answer(hurried.api.world.send_file(alice, film, "film.mkv", bot=hurried.bot))
     assert came.text == "echo:\nattachment: document film.mkv (application/octet-stream, 19000000 bytes)"
 
@@ -111,7 +91,7 @@ async def test_a_server_of_ones_own_takes_and_gives_large_files_in_little_memory
     there.write_bytes(bytes(LARGE))
     with website({"/film.mkv": (200, {"Content-Type": "video/x-matroska"}, there.read_bytes())}) as site:
         question = world.write(hurried.person(), f"/demo named {site}/film.mkv", bot=local)
-        with in_little_memory(hurried):
+        with hurried.host.in_little_memory():
             sent = await world.wait_for(lambda: hurried.file(question), timeout_s=30)
         assert sent.content.document is not None
         assert len(sent.content.document.data) == LARGE
@@ -120,7 +100,7 @@ async def test_a_server_of_ones_own_takes_and_gives_large_files_in_little_memory
         assert told[1].text.startswith("⚠️ notes.txt (40.0 MB) is too large for Telegram.")
     result = {"file_id": "F", "file_unique_id": "U", "file_path": str(there)}
     hurried.api.faults.plan("getFile", faults.answer(200, {"ok": True, "result": result}))
-    with in_little_memory(hurried):
+    with hurried.host.in_little_memory():
         came = await hurried.answer(world.send_file(hurried.person(), b"small", "film.mkv", bot=local), bot=local)
     assert came.text == f"echo:\nattachment: document film.mkv (application/octet-stream, {LARGE} bytes)"
 
