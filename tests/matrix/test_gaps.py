@@ -117,16 +117,25 @@ async def test_banned_it_forgets_the_room(make: MakeHost, alice: MatrixPerson, b
 @pytest.mark.usefixtures("small_pages")
 @pytest.mark.parametrize("trouble", [NotReady("500"), Declined(400, "M_UNKNOWN", "no such place")])
 async def test_a_room_whose_history_can_not_be_read_holds_up_no_other(
-    make: MakeHost, alice: MatrixPerson, bot: Account, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+    make: MakeHost,
+    alice: MatrixPerson,
+    bot: Account,
+    homeserver: Homeserver,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: Exception,
 ) -> None:
     async with make() as first:
         room, other = await direct_chat(alice, bot), await direct_chat(alice, bot)
+    new = await alice.create_room(name="group", invite=[bot.user_id])  # its history is looked through from the end
+    async with MatrixPerson(homeserver.url, bot) as account:
+        await account.join(new)
     for number in range(12):
-        await alice.send(room, str(number))
+        for one in (room, new):
+            await alice.send(one, str(number))
     page, is_broken = Connection.page, True
 
     async def breaking(self: Connection, of: str, **more: Any) -> Page:
-        if of == room and is_broken:
+        if of in (room, new) and is_broken:
             raise trouble
         return await page(self, of, **more)
 
@@ -146,6 +155,8 @@ async def test_a_room_whose_history_can_not_be_read_holds_up_no_other(
     assert not second.down + third.down
     heard = [message.text for message in third.messages if message.chat == room]
     assert heard == [str(number) for number in range(7 if is_lost else 0, 14)]
+    heard = [message.text for message in third.messages if message.chat == new]
+    assert heard == ([] if is_lost else [str(number) for number in range(12)])
 
 
 async def asked(person: MatrixPerson, room: str, bot: Account, text: str) -> None:
