@@ -156,6 +156,7 @@ async def test_files_in_encrypted_rooms(
         await host.surface._sender.send(connection, reply(room, voice, 0), room)
         content = (await carol.hears("voice.ogg")).source["content"]
         assert (content["msgtype"], content["info"]["size"]) == ("m.audio", voice.size)
+        assert content["org.matrix.msc3245.voice"] == {}  # shown as spoken, like Telegram's
         assert "url" not in content
         file = content["file"]
         sealed = await asyncio.to_thread(media, homeserver, file["url"], carol.nio.access_token)

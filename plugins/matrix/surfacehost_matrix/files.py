@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from nio.crypto.attachments import encrypted_attachment_generator  # type: ignore[import-untyped]  # no type marker
 
 from surfacehost import File, TooLarge, Undeliverable
+from surfacehost_matrix.attached import VOICE
 from surfacehost_matrix.content import text
 from surfacehost_matrix.failures import Declined
 from surfacehost_matrix.homeserver import Homeserver
@@ -17,6 +18,8 @@ from surfacehost_matrix.pictures import size_of
 from surfacehost_matrix.thumbnails import Thumbnails
 
 PIECE: Final = 65_536
+SPOKEN: Final = "audio/ogg"
+"""What is shown as a voice message, as Telegram does it (MSC3245)."""
 _KINDS = {"image": "m.image", "audio": "m.audio", "video": "m.video"}
 
 
@@ -53,7 +56,8 @@ class Offers:
             info |= await self._look(homeserver, file, is_secret=is_secret)
         said = text(caption or {"body": file.name}, mark=mark)
         # With a caption the body is no longer the name ("Media captions").
-        return said | {"msgtype": kind, "filename": file.name, "info": info, **where}
+        spoken: dict[str, Any] = {VOICE[0]: {}} if file.mime_type.partition(";")[0] == SPOKEN else {}
+        return said | {"msgtype": kind, "filename": file.name, "info": info, **where, **spoken}
 
     async def _look(self, homeserver: Homeserver, picture: File, *, is_secret: bool) -> dict[str, Any]:
         """How large *picture* is to see, and where its thumbnail is; as much of that as can be found out."""
