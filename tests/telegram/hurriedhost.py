@@ -21,7 +21,12 @@ from surfacehost_devkit.ports import free_port
 from surfacehost_telegram import bot, fetch, readback, stream, surface, webhook
 
 DELIVERIES = ("probe", "edit", "again", "once")
-OTHERS = {"brought": 'mode = "webhook"', "local": "local_mode = true"}
+OTHERS = {
+    "brought": 'mode = "webhook"',
+    "local": "local_mode = true",
+    "edits": 'stream = "edit"',
+    "drafts": 'stream = "draft"',
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,9 @@ class Hurried(Talk):
     """One whose updates Telegram brings."""
     local: Bot
     """One on a server that shares the host's disk."""
+    edits: Bot
+    """One whose answers grow by edits alone, and one for which there are drafts or nothing."""
+    drafts: Bot
     proxy: FaultProxy
     """What they come through."""
 

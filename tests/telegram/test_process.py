@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import httpx
 import pytest_asyncio
@@ -135,6 +136,10 @@ async def test_a_webhook_is_set_in_the_end_and_a_file_too_large_is_a_link(street
         "HTTP status 502, is not one of a Bot API server": faults.bad_gateway(),
         "too many calls, Telegram wants 1 s of silence": faults.too_many(1),
     }
+    elsewhere = f"https://bot.example.org/{street.bot.token}"
+    theirs = f"{street.api.url}/bot{street.bot.token}/setWebhook?url={elsewhere}"
+    with await asyncio.to_thread(urlopen, theirs) as done:  # httpx would log the token
+        assert done.status == 200
     for fault in trouble.values():
         street.api.faults.plan("setWebhook", fault)
     street.api.faults.plan("setWebhook", faults.hang())
@@ -151,6 +156,7 @@ async def test_a_webhook_is_set_in_the_end_and_a_file_too_large_is_a_link(street
     await asyncio.to_thread(host.wait_ready)
     world.write(alice, "one", bot=street.bot)
     await street.heard(alice, "echo: one")
+    assert "which this host did not set, is replaced by ours" in host.log_text()
     assert "AAHsimulated" not in host.log_text()
     street.api.faults.plan("sendDocument", faults.answer(413, "<html>too large</html>"))
     world.write(alice, "/demo file text 40", bot=street.bot)

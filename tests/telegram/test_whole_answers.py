@@ -143,6 +143,19 @@ async def test_a_tap_is_answered_at_once_also_while_the_agent_is_at_something_el
     await world.wait_for(lambda: any(text.endswith("⏹ stopped") for text in whole.said(question)) or None)
 
 
+async def test_in_a_group_somebody_elses_tap_decides_nothing(whole: Whole) -> None:
+    world, alice, team = whole.api.world, whole.person(), await whole.team("group")
+    whole.api.groups.join(team, alice)
+    prompt = await whole.answer(world.write(whole.bob, "@agent_bot /demo approve", team))
+    rows: Any = (prompt.content.markup or {})["inline_keyboard"]
+    yes, no = (button["callback_data"] for button in rows[0])
+    tap = world.tap(alice, prompt, yes)
+    await world.wait_for(lambda: tap.answered or None)
+    world.tap(whole.bob, prompt, no)
+    assert (await whole.answer(prompt)).text == "Denied: notes.txt is kept."
+    assert prompt.text.endswith("❌ Deny · Bob")
+
+
 async def test_a_question_has_buttons_shows_what_it_came_to_and_tells_who_comes_late(whole: Whole) -> None:
     world, alice = whole.api.world, whole.person()
     prompt = await whole.ask(alice, "/demo approve")

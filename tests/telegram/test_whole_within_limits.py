@@ -122,3 +122,23 @@ async def test_what_an_older_server_does_not_know_is_done_without(hurried: Hurri
     [grown] = await hurried.replies(question, 1)
     assert grown.versions[1:]
     assert len(calls.of("sendMessageDraft", chat_id=bob.id)) == 1
+
+
+async def test_how_an_answer_grows_can_be_chosen(hurried: Hurried) -> None:
+    world, calls = hurried.api.world, hurried.api.calls
+    alice, bob = hurried.person(), hurried.person()
+    world.private_chat(bob, hurried.drafts).takes_drafts = False
+    questions = {
+        bot: world.write(person, "/demo stream 60 0.1", bot=bot)
+        for bot, person in ((hurried.edits, alice), (hurried.drafts, bob))
+    }
+    for question in questions.values():
+        await world.wait_for(
+            lambda question=question: any(text.endswith("word60") for text in hurried.said(question)) or None,  # type: ignore[misc]
+            timeout_s=20,
+        )
+    [grown], [whole] = [await hurried.replies(question, 1) for question in questions.values()]
+    assert grown.versions[1:]
+    assert not calls.of("sendMessageDraft", chat_id=alice.id)
+    assert not whole.versions[1:]
+    assert not calls.of("editMessageText", chat_id=bob.id)
