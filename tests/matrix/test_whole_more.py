@@ -243,7 +243,8 @@ async def test_after_a_restart_a_direct_chat_is_one_however_many_are_in_it_and_t
     assert (rooms[0]["room_id"], rooms[1]["topic"]) == (hall["room_id"], "What is new")
     top = (await alice.hierarchy(space))[0]
     assert (top["topic"], top["avatar_url"]) == ("All of us", "mxc://localhost/face")
-    parent = await alice.api.call("GET", "rooms", hall["room_id"], "state", "m.space.parent", space)
+    async with aclosing(MatrixApi(more.homeserver.url, team.access_token)) as api:
+        parent = await api.call("GET", "rooms", hall["room_id"], "state", "m.space.parent", space)
     assert parent == {"via": ["localhost"], "canonical": True}
 
 
