@@ -96,6 +96,13 @@ class Calls:
         data = {} if chat is None else {"chat_id": chat}
         await self.budgets.process_request(self._call, (str(chat),), {}, endpoint, data, turn)
 
+    async def fill(self, group: asyncio.TaskGroup, count: int = 8) -> None:
+        """Begin so many calls, each in a chat of its own; eight are under way then, until ``release``."""
+        self.release.clear()
+        for chat in range(count):
+            group.create_task(self.make(chat))
+        await self.full.wait()
+
     async def _call(self, chat: str) -> bool:
         self.made.append(chat)
         self.running += 1
@@ -182,11 +189,8 @@ async def test_a_penalty_holds_for_what_counts_against_nothing() -> None:
 
 async def test_a_penalty_that_comes_while_a_call_waits_for_its_slot_holds_for_it() -> None:
     calls = Calls()
-    calls.release.clear()
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        for chat in range(8):
-            group.create_task(calls.make(chat))
-        await calls.full.wait()
+        await calls.fill(group)
         waiting = group.create_task(calls.make(0))
         await asyncio.sleep(0)
         calls.budgets._budget("0").shut(monotonic(), 0.3)
@@ -210,11 +214,8 @@ async def test_a_group_that_moved_takes_its_penalty_along() -> None:
 
 async def test_a_tap_waits_for_nothing() -> None:
     calls = Calls()
-    calls.release.clear()
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        for chat in range(8):
-            group.create_task(calls.make(chat))
-        await calls.full.wait()
+        await calls.fill(group)
         with pytest.raises(Dropped):
             await calls.make(9, "editMessageText", FRAME)  # frames don't queue up
         group.create_task(calls.make(None, "answerCallbackQuery"))
@@ -235,11 +236,8 @@ async def test_calls_without_a_chat_and_unseen_ones_are_free() -> None:
 
 async def test_at_most_eight_calls_at_once() -> None:
     calls = Calls()
-    calls.release.clear()
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        for chat in range(20):
-            group.create_task(calls.make(chat))
-        await calls.full.wait()
+        await calls.fill(group, 20)
         calls.release.set()
     assert calls.most == 8
     assert len(calls.made) == 20
