@@ -134,7 +134,7 @@ async def test_a_refused_send_is_named_to_the_operator(more: More, friend: Matri
     room = await direct_chat(friend, picky)
     errcode = {413: "M_TOO_LARGE", 403: "M_FORBIDDEN"}[status]
     refused = faults.answer(status, {"errcode": errcode, "error": "not here"})
-    more.proxy.faults.plan(f"PUT *{room[1:]}/send/*", refused)
+    more.proxy.faults.plan(f"PUT *{room[1:]}/send/m.room.message/*", refused)
     question = await friend.send(room, "refused")
     await asyncio.to_thread(
         more.process.wait_for,
@@ -213,8 +213,7 @@ async def test_after_a_restart_a_direct_chat_is_one_however_many_are_in_it_and_t
     await alice.invite(chat, bob.user_id)
     await bob.join(chat)
     pair, listed = [await alice.create_room(name="group", invite=[named.user_id]) for _ in range(2)]
-    for group in (pair, listed):
-        await became("join", group, alice, named)
+    await alice.wait_for(lambda: all(alice.seen.said(group, named.user_id) for group in (pair, listed)))  # its greetings
     async with aclosing(MatrixApi(more.homeserver.url, named.access_token)) as api:  # another client of its account
         path = ("user", named.user_id, "account_data", "m.direct")
         await api.call("PUT", *path, json={alice.user_id: [listed]})
