@@ -213,7 +213,7 @@ async def test_after_a_restart_a_direct_chat_is_one_however_many_are_in_it_and_t
     await alice.invite(chat, bob.user_id)
     await bob.join(chat)
     pair, listed = [await alice.create_room(name="group", invite=[named.user_id]) for _ in range(2)]
-    await alice.wait_for(lambda: all(alice.seen.said(group, named.user_id) for group in (pair, listed)))  # its greetings
+    await alice.wait_for(lambda: all(alice.seen.said(group, named.user_id) for group in (pair, listed)))
     async with aclosing(MatrixApi(more.homeserver.url, named.access_token)) as api:  # another client of its account
         path = ("user", named.user_id, "account_data", "m.direct")
         await api.call("PUT", *path, json={alice.user_id: [listed]})
