@@ -33,8 +33,8 @@ NOWHERE = "https://matrix.nowhere.invalid"
 
 
 QUICK = replace(PACE, first_s=0.2, intervals_s=tuple(seconds / 40 for seconds in PACE.intervals_s))
-"""How answers grow here: as ever, forty times as fast, so that one has shown the most that it may show within 3 s: before
-the homeserver is paused, which a preview is not to outlive."""
+"""How answers grow here: as ever, forty times as fast, so that all that may be shown of one is shown within 3 s: before
+the homeserver is paused, which no preview is to meet."""
 
 
 def hurry() -> None:
