@@ -212,20 +212,21 @@ async def test_after_a_restart_a_direct_chat_is_one_however_many_are_in_it_and_t
     chat = await direct_chat(alice, named)
     await alice.invite(chat, bob.user_id)
     await bob.join(chat)
-    pair, listed = [await alice.create_room(name="group", invite=[named.user_id]) for _ in range(2)]
-    await alice.wait_for(lambda: all(alice.seen.said(group, named.user_id) for group in (pair, listed)))
-    async with aclosing(MatrixApi(more.homeserver.url, named.access_token)) as api:  # another client of its account
-        path = ("user", named.user_id, "account_data", "m.direct")
-        await api.call("PUT", *path, json={alice.user_id: [listed]})
+    pair, listed, late = groups = [await alice.create_room(name="group", invite=[named.user_id]) for _ in range(3)]
+    await alice.wait_for(lambda: all(alice.seen.said(group, named.user_id) for group in groups))
+    await call_direct(more, alice, listed)
     assert await asked(alice, listed, named.user_id, "and now?") == "echo: and now?"
     await alice.create_room(direct=True, invite=[team.user_id])
     space = (await alice.wait_invite(team.user_id)).room_id
     (hall,) = await rooms_in(alice, space)
     await take_apart(more, space, hall["room_id"])
     more.process.kill()
+    await call_direct(more, alice, listed, late)
+    missed = await alice.send(late, "and while you were away?")
     more.configure(SPACE.replace("Team", "Crew").replace('"]', '", { name = "News", topic = "What is new" }]'))
     await asyncio.to_thread(more.process.start)
     await more.until_state("named", "up")
+    assert (await alice.replies(late, after=missed, from_=named.user_id))[0].body == "echo: and while you were away?"
     assert await asked(alice, listed, named.user_id, "and then?") == "echo: and then?"
     for room, one in ((pair, alice), (chat, bob)):
         silent = await one.send(room, "not for you")
@@ -245,6 +246,14 @@ async def test_after_a_restart_a_direct_chat_is_one_however_many_are_in_it_and_t
     async with aclosing(MatrixApi(more.homeserver.url, team.access_token)) as api:
         parent = await api.call("GET", "rooms", hall["room_id"], "state", "m.space.parent", space)
     assert parent == {"via": ["localhost"], "canonical": True}
+
+
+async def call_direct(more: More, person: MatrixPerson, *rooms: str) -> None:
+    """Have the account, by another client of its own, list *rooms* as direct chats with *person*."""
+    named = more.accounts["named"]
+    async with aclosing(MatrixApi(more.homeserver.url, named.access_token)) as api:
+        path = ("user", named.user_id, "account_data", "m.direct")
+        await api.call("PUT", *path, json={person.user_id: rooms})
 
 
 async def take_apart(more: More, space: str, room: str) -> None:

@@ -107,7 +107,9 @@ class Sync:
         self._hear_device(response.to_device_events, news)
         for event in response.account_data_events:
             if getattr(event, "type", "") == "m.direct":
-                news.notes |= self._chats.told_direct(event.content)
+                direct = self._chats.told_direct(event.content)
+                self._chats.learn(direct)  # what was said since was said in chats that are direct by now
+                news.notes |= direct
         for room, info in response.rooms.invite.items():
             with left_out(f"the invitation into {room}"):
                 self._hear_invite(room, info, news)
