@@ -36,6 +36,7 @@ RESULTS: dict[str, TypeAdapter[object]] = {
     "sendaudio": TypeAdapter(aiogram.types.Message),
     "sendvideo": TypeAdapter(aiogram.types.Message),
     "sendanimation": TypeAdapter(aiogram.types.Message),
+    "sendmediagroup": TypeAdapter(list[aiogram.types.Message]),
     "editmessagetext": TypeAdapter(aiogram.types.Message),
     "editmessagereplymarkup": TypeAdapter(aiogram.types.Message),
     "getchat": TypeAdapter(aiogram.types.ChatFullInfo),

@@ -1,6 +1,7 @@
 """The flood model, on a clock the test turns."""
 
 import pytest
+from telegram import InputMediaDocument
 from telegram.error import RetryAfter
 from telegram.ext import ExtBot
 
@@ -16,10 +17,10 @@ class Sender:
         self.flood = Flood()
         self.now = 1000.0
 
-    def send(self, chat: str = "42", method: str = "sendmessage") -> int:
+    def send(self, chat: str = "42", method: str = "sendmessage", count: int = 1) -> int:
         """0 if it went through, else the seconds to wait."""
         try:
-            self.flood.charge(7, chat, method, self.now)
+            self.flood.charge(7, chat, method, self.now, count)
         except ApiError as refused:
             return refused.parameters["retry_after"]
         return 0
@@ -65,6 +66,18 @@ def test_20_a_minute_in_a_group_edits_included(sender: Sender) -> None:
     assert sender.send("-100") == 0
 
 
+def test_an_album_is_as_many_messages(sender: Sender) -> None:
+    assert sender.send("-100", "sendmediagroup", 10) == 0
+    assert sender.send("-100") == 8  # of three at once seven are owed
+    sender.now += 20
+    assert sender.send("-100", "sendmediagroup", 9) == 0
+    sender.now += 20
+    assert sender.send("-100", "sendmediagroup", 2) == 20
+    sender.now += 20
+    assert sender.send("-100", "sendmediagroup", 2) == 0
+    assert [sender.send(str(number), "sendmediagroup", 10) for number in range(3)] == [0, 0, 1]
+
+
 def test_30_a_second_over_all_chats(sender: Sender) -> None:
     assert [sender.send(str(number)) for number in range(31)] == [0] * 30 + [1]
 
@@ -92,3 +105,7 @@ async def test_the_client_is_told(api: BotApi, client: ExtBot[None], alice: Acco
     assert (api.flood.refused, record.status, record.outcome) == (1, 429, "Too Many Requests: retry after 1")
     api.flood.switch(None)
     assert (await client.send_message(alice.id, "four")).text == "four"
+    api.flood.switch(FloodLimits(bot_per_s=3))
+    await client.send_message(alice.id, "five")
+    with pytest.raises(RetryAfter):
+        await client.send_media_group(alice.id, [InputMediaDocument(b"x") for _ in range(3)])

@@ -5,7 +5,15 @@ import struct
 from collections import Counter
 from pathlib import Path
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
+from telegram import (
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    InputMediaAudio,
+    InputMediaDocument,
+    InputMediaPhoto,
+    InputMediaVideo,
+    ReplyParameters,
+)
 from telegram.ext import ExtBot
 from tests.botapi.conftest import RESULTS
 
@@ -79,6 +87,8 @@ async def the_bot_calls(client: Client, world: World, alice: Account, team: Chat
         await send(alice.id, b"x", caption="see")
     document = (await client.send_photo(alice.id, PICTURE)).photo[0]
     await client.get_file(document.file_id)
+    for kind in (InputMediaPhoto, InputMediaVideo, InputMediaAudio, InputMediaDocument):
+        await client.send_media_group(alice.id, [kind(PICTURE, caption="see"), kind(PICTURE)])
     await client.send_chat_action(alice.id, "typing")
     await client.send_message_draft(alice.id, 7, "so far")
     world.stop_draft(alice)

@@ -7,6 +7,7 @@ import logging
 from surfacehost_devkit.botapi.calls import CallRecord
 from surfacehost_devkit.botapi.errors import ApiError
 from surfacehost_devkit.botapi.methods import METHODS, Call
+from surfacehost_devkit.botapi.methods.albums import count_of
 from surfacehost_devkit.botapi.model import Json
 from surfacehost_devkit.botapi.params import Params
 from surfacehost_devkit.botapi.state import State
@@ -77,6 +78,7 @@ async def _result(state: State, token: str, method: str, params: Params) -> obje
     known = METHODS.get(method.lower())
     if known is None:
         raise ApiError(404, "Not Found: method not found")
-    state.flood.charge(bot.id, params.text("chat_id"), method.lower(), state.clock.steady())
+    count = count_of(params) if method.lower() == "sendmediagroup" else 1
+    state.flood.charge(bot.id, params.text("chat_id"), method.lower(), state.clock.steady(), count)
     result = known(Call(state=state, bot=bot, params=params))
     return await result if inspect.isawaitable(result) else result

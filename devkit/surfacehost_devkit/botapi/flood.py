@@ -3,7 +3,8 @@
 Official are about one message a second in a chat with short bursts, 20 a minute in a group, and about 30 a
 second over all chats (Bot FAQ, "My bot is hitting limits"). Edits count like sends. That a call during the
 wait makes the wait longer, and that drafts are refused as well when there are too many, is common experience,
-not documentation; how many drafts that is nobody has told.
+not documentation; how many drafts that is nobody has told. An album counts as the messages it is, as in the Bot API
+server's own count (`yet_unsent_message_count_` in its `Client::process_send_media_group_query`).
 """
 
 import math
@@ -21,6 +22,7 @@ CHARGED = frozenset(
         "sendaudio",
         "sendvideo",
         "sendanimation",
+        "sendmediagroup",
         "editmessagetext",
         "editmessagereplymarkup",
         "createforumtopic",
@@ -68,8 +70,8 @@ class Flood:
         self._ledgers.clear()
         self._seconds.clear()
 
-    def charge(self, bot_id: int, chat: str, method: str, now: float) -> None:
-        """Count one call at the steady time `now`; ApiError 429 where it is one too many."""
+    def charge(self, bot_id: int, chat: str, method: str, now: float, count: int = 1) -> None:
+        """Count one call, of `count` messages, at the steady time `now`; ApiError 429 where it is one too many."""
         limits = self.limits
         is_draft = method == "sendmessagedraft"
         if limits is None or not (is_draft or method in limits.charged):
@@ -84,18 +86,18 @@ class Flood:
         else:
             wait = max(
                 _chat_wait(ledger, limits, now),
-                _group_wait(ledger, limits, chat, now),
-                _wait(seconds, limits.bot_per_s, now),
+                _group_wait(ledger, limits, chat, now, count),
+                _wait(seconds, limits.bot_per_s, now, count),
             )
         if wait > 0:
             ledger.shut_until = now + wait
             self._refuse(wait)
-        seconds.append(now)
+        seconds.extend([now] * count)
         if is_draft:
             ledger.drafts.append(now)
             return
-        ledger.tokens -= 1
-        ledger.minute.append(now)
+        ledger.tokens -= count
+        ledger.minute.extend([now] * count)
 
     def _refuse(self, wait: float) -> None:
         self.refused += 1
@@ -108,15 +110,21 @@ def _chat_wait(ledger: _Ledger, limits: FloodLimits, now: float) -> float:
     return 0.0 if ledger.tokens >= 1 else (1 - ledger.tokens) / limits.chat_per_s
 
 
-def _group_wait(ledger: _Ledger, limits: FloodLimits, chat: str, now: float) -> float:
+def _group_wait(ledger: _Ledger, limits: FloodLimits, chat: str, now: float, count: int) -> float:
     if not chat.startswith(("-", "@")):
         return 0.0
     while ledger.minute and ledger.minute[0] <= now - 60:
         ledger.minute.popleft()
-    return 0.0 if len(ledger.minute) < limits.group_per_minute else ledger.minute[0] + 60 - now
+    return _until_room(ledger.minute, limits.group_per_minute, count, now - 60)
 
 
-def _wait(second: deque[float], most: int, now: float) -> float:
+def _wait(second: deque[float], most: int, now: float, count: int = 1) -> float:
     while second and second[0] <= now - 1:
         second.popleft()
-    return 0.0 if len(second) < most else second[0] + 1 - now
+    return _until_room(second, most, count, now - 1)
+
+
+def _until_room(times: deque[float], most: int, count: int, since: float) -> float:
+    """Seconds until *count* more fit in beside what has been *since* then."""
+    over = len(times) + count - most
+    return times[over - 1] - since if over > 0 and times else 0.0

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import UploadFile
@@ -31,6 +32,11 @@ class Params:
 
     fields: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Upload] = field(default_factory=dict)
+
+    def within(self, parts: Mapping[str, object]) -> Self:
+        """The same call where *parts*, an object within it, stand in place of its fields; the chat stays."""
+        fields = {name: _as_field(value) for name, value in parts.items() if value is not None}
+        return replace(self, fields=fields | {"chat_id": self.fields.get("chat_id", "")})
 
     def text(self, name: str) -> str:
         """The field, or an empty string; bytes that are no UTF-8 are refused."""

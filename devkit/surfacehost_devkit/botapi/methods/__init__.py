@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from surfacehost_devkit.botapi.methods import account, chats, editing, fetching, media, sending
+from surfacehost_devkit.botapi.methods import account, albums, chats, editing, fetching, media, sending
 from surfacehost_devkit.botapi.methods.call import Call, Method
 
 __all__ = ["METHODS", "Call"]
 
 METHODS: Mapping[str, Method] = {
     name.lower(): method
-    for part in (account, chats, editing, fetching, media, sending)
+    for part in (account, albums, chats, editing, fetching, media, sending)
     for name, method in part.METHODS.items()
 }

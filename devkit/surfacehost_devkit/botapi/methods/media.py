@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable
 from functools import partial
 
-from surfacehost_devkit.botapi.entities import units
+from surfacehost_devkit.botapi.entities import FormattedText, units
 from surfacehost_devkit.botapi.errors import ApiError, bad_request
 from surfacehost_devkit.botapi.keyboards import read_markup
 from surfacehost_devkit.botapi.methods.call import Call, Method
@@ -21,12 +21,13 @@ _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF", b"GIF8", b"BM")
 
 def _send_media(kind: str, call: Call) -> Json:
     """An upload or a file id; URLs are not fetched."""
-    stored = _file(call, kind)
-    caption = call.formatted("caption", "caption_entities")
-    if units(caption.text) > _MOST_CAPTION:
-        raise bad_request("message caption is too long")
+    named = call.params.text(kind) or kind
+    if named == kind and kind not in call.params.files:
+        raise bad_request(f"there is no {kind} in the request")
+    stored = stored_file(call, named)
+    caption = captioned(call)
     if kind == "photo":
-        _check_photo(stored.data)
+        check_photo(stored.data)
     content = Content(
         text=caption.text,
         entities=caption.entities,
@@ -37,12 +38,18 @@ def _send_media(kind: str, call: Call) -> Json:
     return send(call, content)
 
 
-def _file(call: Call, kind: str) -> StoredFile:
-    named = call.params.text(kind)
-    upload = call.params.files.get(named.removeprefix("attach://") if named else kind)
+def captioned(call: Call) -> FormattedText:
+    """The caption that the call gives, which must fit."""
+    caption = call.formatted("caption", "caption_entities")
+    if units(caption.text) > _MOST_CAPTION:
+        raise bad_request("message caption is too long")
+    return caption
+
+
+def stored_file(call: Call, named: str) -> StoredFile:
+    """The file that came with the call under this name, or that the server has under this id."""
+    upload = call.params.files.get(named.removeprefix("attach://"))
     if upload is None:
-        if not named:
-            raise bad_request(f"there is no {kind} in the request")
         if named.startswith(("http://", "https://")):
             raise bad_request("failed to get HTTP URL content")
         if named not in call.state.files:
@@ -55,7 +62,7 @@ def _file(call: Call, kind: str) -> StoredFile:
     return call.state.store_file(upload.name, upload.content_type, upload.data)
 
 
-def _check_photo(data: bytes) -> None:
+def check_photo(data: bytes) -> None:
     """Refuse what is no picture, or one of a shape that is not shown as a photo; only PNG is measured."""
     if len(data) > _MOST_PHOTO:
         raise bad_request("file is too big for a photo")

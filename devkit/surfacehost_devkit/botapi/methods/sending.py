@@ -1,5 +1,7 @@
 """What makes a message, or shows that one is coming."""
 
+from collections.abc import Sequence
+
 from surfacehost_devkit.botapi import shapes
 from surfacehost_devkit.botapi.access import check_may_speak, message_of, topic_for
 from surfacehost_devkit.botapi.entities import FormattedText, units
@@ -60,13 +62,18 @@ def message_text(call: Call) -> FormattedText:
 
 def send(call: Call, content: Content) -> Json:
     """Put a new message of the bot into the chat that the call names."""
+    return send_all(call, [content])[0]
+
+
+def send_all(call: Call, contents: Sequence[Content]) -> list[Json]:
+    """The same for several messages, which go together."""
     chat = call.chat()
     topic = topic_for(chat, call.bot, call.params)
     reply_to = _reply_to(call, chat)
     check_may_speak(chat, call.bot)
-    message = post(call.state, chat, call.bot.account, content, reply_to=reply_to, topic=topic)
-    chat.drafts = [draft for draft in chat.drafts if draft.thread_id != message.thread_id]
-    return shapes.message(message, call.state)
+    sent = [post(call.state, chat, call.bot.account, one, reply_to=reply_to, topic=topic) for one in contents]
+    chat.drafts = [draft for draft in chat.drafts if draft.thread_id != sent[0].thread_id]
+    return [shapes.message(one, call.state) for one in sent]
 
 
 def _reply_to(call: Call, chat: Chat) -> Message | None:
