@@ -163,6 +163,9 @@ class Reply:
     """What can be said to a ``prompt``, for surfaces whose capabilities say that they show ``choices``."""
     file: File | None = None
     """What a ``file`` is; ``body`` is then the caption, composed, or none."""
+    album: tuple[File, ...] = ()
+    """All that a ``file`` is, ``file`` first, where an answer has several and the surface's capabilities say that it
+    shows ``albums``; empty: one alone."""
 
 
 KINDS: Mapping[str, type[Event]] = {"Message": Message, "Invite": Invite, "Edit": Edit, "Redaction": Redaction}

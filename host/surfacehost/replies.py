@@ -43,6 +43,8 @@ class Replies:
         surface, prompt = self._tenants[visit.entry.event.surface].surface, said.prompt
         bodies, lines = await self._files.take(visit.entry, said.files, shows=surface.capabilities.files)
         words = await self._parts(visit.entry, replace(said, text="\n\n".join(filter(None, [said.text, *lines]))))
+        if surface.capabilities.albums and len(bodies) > 1:
+            bodies = [bodies]
         parts = [*words, *_file_parts(visit.entry, bodies, behind=len(words))]
         if prompt is not None:
             asked = await self._asked(visit.entry, prompt, behind=len(parts))
@@ -112,18 +114,23 @@ class Replies:
         return list(await asyncio.to_thread(surface.compose, text))
 
     async def _whole(self, reply: Reply) -> Reply:
-        """*reply* with its file; a sentence where that is not kept any more."""
+        """*reply* with its files; a sentence for those that are not kept any more."""
         if reply.kind != "file":
             return reply
-        if (file := self._files.find(reply.body)) is not None:
-            return replace(reply, file=file, body=None)
-        text = say(language_of(reply.event.locale, self._locale), "file_gone", name=reply.body["name"])
-        [body, *_] = await self._compose(self._tenants[reply.event.surface].surface, text)
-        return replace(reply, kind="notice", body=body)
+        bodies = reply.body if isinstance(reply.body, list) else [reply.body]
+        found = [self._files.find(body) for body in bodies]
+        files = [file for file in found if file is not None]
+        language = language_of(reply.event.locale, self._locale)
+        gone = [body["name"] for body, file in zip(bodies, found, strict=True) if file is None]
+        text = "\n\n".join(say(language, "file_gone", name=name) for name in gone)
+        told = next(iter(await self._compose(self._tenants[reply.event.surface].surface, text)), None)
+        if not files:
+            return replace(reply, kind="notice", body=told)
+        return replace(reply, file=files[0], album=tuple(files) if files[1:] else (), body=told)
 
 
 def _file_parts(entry: inbox.Entry, bodies: Sequence[Any], *, behind: int) -> list[outbox.Part]:
-    """The files of an answer, behind as many parts of words."""
+    """The files of an answer, each alone or all together, behind as many parts of words."""
     return [
         outbox.Part(id=outbox.reply_id(entry, number), kind="file", body=body)
         for number, body in enumerate(bodies, behind)

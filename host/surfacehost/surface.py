@@ -50,6 +50,9 @@ class Capabilities:
     """Whether a prompt's choices can be taken by a button or a reaction; words always can."""
     files: bool = False
     """Whether ``answer`` may yield files; else they are links."""
+    albums: bool = False
+    """Whether the files of an answer come as one reply (``Reply.album``), to be shown together as far as the platform
+    can; else each is a reply of its own."""
     stale_after_s: float | None = None
     """Seconds without a sign of life (any call of ``put``) after which the surface counts as deaf; none: never."""
 

@@ -25,6 +25,8 @@ class Turn:
 
     is_frame: bool = False
     """Whether the call is decoration, to be left out where there is no room for it at once."""
+    messages: int = 1
+    """How many messages it makes: an album counts as all that it consists of."""
     before: Callable[[], Awaitable[None]] | None = None
     """What is to be done when its turn has come, right before the call."""
 

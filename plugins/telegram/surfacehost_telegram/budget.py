@@ -25,12 +25,15 @@ class ChatBudget:
         self._draft_at = now
         self._shut_until = now
 
-    def wait(self, now: float, *, frame: bool = False) -> float:
-        """Seconds until a call fits in; 0: now. A frame must leave room for a message."""
+    def wait(self, now: float, *, frame: bool = False, messages: int = 1) -> float:
+        """Seconds until a call fits in; 0: now. A frame must leave room for a message.
+
+        For more *messages* than a burst it is the time for a burst: what it takes beyond that is waited for afterwards.
+        """
         self._refresh(now)
-        missing = (2.0 if frame else 1.0) - self._tokens
+        missing = (2.0 if frame else min(messages, self.BURST)) - self._tokens
         waits = [0.0, self._shut_until - now, missing / self.RATE]
-        room = self.A_MINUTE - (self.RESERVE if frame else 0)
+        room = self.A_MINUTE - (self.RESERVE if frame else messages - 1)
         if self._group and len(self._minute) >= room:
             waits.append(self._minute[-room] + 60 - now)
         return max(waits)
@@ -43,14 +46,14 @@ class ChatBudget:
         """Seconds until the chat takes anything at all; 0: now."""
         return max(0.0, self._shut_until - now)
 
-    def spend(self, now: float, *, draft: bool = False) -> None:
+    def spend(self, now: float, *, draft: bool = False, messages: int = 1) -> None:
         """Count a call."""
         if draft:
             self._draft_at = now + self.DRAFT_EVERY_S
             return
-        self._tokens -= 1
+        self._tokens -= messages
         if self._group:
-            self._minute.append(now)
+            self._minute.extend([now] * messages)
 
     def shut(self, now: float, seconds: float) -> None:
         """Let nothing through for *seconds*."""
@@ -78,13 +81,13 @@ class BotBudget:
     def __init__(self) -> None:
         self._second: deque[float] = deque()
 
-    def wait(self, now: float, *, frame: bool = False) -> float:
+    def wait(self, now: float, *, frame: bool = False, messages: int = 1) -> float:
         """Seconds until a call fits in; 0: now."""
         while self._second and self._second[0] <= now - 1:
             self._second.popleft()
-        room = self.A_SECOND - (self.RESERVE if frame else 0)
+        room = self.A_SECOND - (self.RESERVE if frame else messages - 1)
         return 0.0 if len(self._second) < room else self._second[-room] + 1 - now
 
-    def spend(self, now: float) -> None:
+    def spend(self, now: float, *, messages: int = 1) -> None:
         """Count a call."""
-        self._second.append(now)
+        self._second.extend([now] * messages)

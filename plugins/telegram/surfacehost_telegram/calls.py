@@ -1,9 +1,18 @@
 """The calls that put a letter into a chat, and that put right what can be put right."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
-from telegram import LinkPreviewOptions, Message, ReplyParameters
+from telegram import (
+    InputMediaAudio,
+    InputMediaDocument,
+    InputMediaPhoto,
+    InputMediaVideo,
+    LinkPreviewOptions,
+    Message,
+    ReplyParameters,
+)
 from telegram.error import BadRequest
 from telegram.request import BaseRequest
 
@@ -16,12 +25,15 @@ TRIES = 5
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
+Ids = Sequence[int]
+"""Of the messages that a letter is: several, if it is an album."""
+
 Before = Callable[[str], Awaitable[None]]
 """What is done with the chat's id right before a call: what is not noted was never handed to Telegram."""
 
 
-async def deliver(letter: Letter, call: Callable[[Letter], Awaitable[int]]) -> tuple[str, int]:
-    """Where *call* brought *letter*, and its id there. What can't be put right is raised as it came."""
+async def deliver(letter: Letter, call: Callable[[Letter], Awaitable[Ids]]) -> tuple[str, Ids]:
+    """Where *call* brought *letter*, and its ids there. What can't be put right is raised as it came."""
     patience, tries = PATIENCE_S, 0
     while True:
         try:
@@ -35,11 +47,13 @@ async def deliver(letter: Letter, call: Callable[[Letter], Awaitable[int]]) -> t
             letter = corrected
 
 
-async def post(bot: Bot, letter: Letter, before: Before, *, is_frame: bool = False) -> int:
-    """Send *letter* as a new message; its id."""
-    turn = Turn(is_frame=is_frame, before=lambda: before(letter.chat))
+async def post(bot: Bot, letter: Letter, before: Before, *, is_frame: bool = False) -> Ids:
+    """Send *letter* as a new message, or as several that are shown as one; their ids."""
+    turn = Turn(is_frame=is_frame, messages=letter.messages, before=lambda: before(letter.chat))
     quote = ReplyParameters(letter.answers, allow_sending_without_reply=True) if letter.answers else None
-    if letter.file is not None:
+    if letter.is_album:
+        return await _post_album(bot, letter, turn, quote)
+    if letter.files:
         return await _post_file(bot, letter, turn, quote)
     message = await bot.send_message(
         letter.chat,
@@ -51,12 +65,11 @@ async def post(bot: Bot, letter: Letter, before: Before, *, is_frame: bool = Fal
         link_preview_options=NO_PREVIEW,
         rate_limit_args=turn,
     )
-    return message.message_id
+    return [message.message_id]
 
 
-async def _post_file(bot: Bot, letter: Letter, turn: Turn, quote: ReplyParameters | None) -> int:
-    if letter.file is None:
-        raise TypeError("there is no file to send")
+async def _post_file(bot: Bot, letter: Letter, turn: Turn, quote: ReplyParameters | None) -> Ids:
+    [file] = letter.files
     send: dict[str, tuple[str, Callable[..., Awaitable[Message]]]] = {
         "sendPhoto": ("photo", bot.send_photo),
         "sendAnimation": ("animation", bot.send_animation),
@@ -65,8 +78,8 @@ async def _post_file(bot: Bot, letter: Letter, turn: Turn, quote: ReplyParameter
         "sendAudio": ("audio", bot.send_audio),
         "sendDocument": ("document", bot.send_document),
     }
-    name, method = send[letter.file.method]
-    with letter.file.opened() as content:
+    name, method = send[file.method]
+    with file.opened() as content:
         given: dict[str, Any] = {name: content}
         message = await method(
             letter.chat,
@@ -79,10 +92,33 @@ async def _post_file(bot: Bot, letter: Letter, turn: Turn, quote: ReplyParameter
             write_timeout=UPLOAD_S,
             rate_limit_args=turn,
         )
-    return message.message_id
+    return [message.message_id]
 
 
-async def edit(bot: Bot, message_id: int, letter: Letter, *, is_frame: bool = False) -> int:
+async def _post_album(bot: Bot, letter: Letter, turn: Turn, quote: ReplyParameters | None) -> Ids:
+    """One call: all of them are sent, or none."""
+    shown: dict[str, Callable[..., Any]] = {
+        "sendPhoto": InputMediaPhoto,
+        "sendVideo": InputMediaVideo,
+        "sendAudio": InputMediaAudio,
+        "sendDocument": InputMediaDocument,
+    }
+    with ExitStack() as opened:
+        messages = await bot.send_media_group(
+            letter.chat,
+            [shown[file.method](opened.enter_context(file.opened(attach=True))) for file in letter.files],
+            caption=letter.text or None,
+            caption_entities=letter.marks(),
+            message_thread_id=letter.topic,
+            reply_parameters=quote,
+            read_timeout=UPLOAD_S,
+            write_timeout=UPLOAD_S,
+            rate_limit_args=turn,
+        )
+    return [message.message_id for message in messages]
+
+
+async def edit(bot: Bot, message_id: int, letter: Letter, *, is_frame: bool = False) -> Ids:
     """Make the message *message_id* say what *letter* says; its id. Buttons that the letter has not are taken away."""
     try:
         await bot.edit_message_text(
@@ -98,4 +134,4 @@ async def edit(bot: Bot, message_id: int, letter: Letter, *, is_frame: bool = Fa
     except BadRequest as error:
         if "not modified" not in error.message.casefold():  # else an earlier edit did arrive
             raise
-    return message_id
+    return [message_id]

@@ -14,7 +14,7 @@ _WORDS = {
 def explained(letter: Letter) -> Letter:
     """*letter* below that sentence, in the language of who asked; as it is where there is no room."""
     words = _WORDS.get(letter.locale.partition("-")[0].lower(), _WORDS["en"])
-    if units(words + letter.text) > (MESSAGE if letter.file is None else CAPTION):
+    if units(words + letter.text) > (CAPTION if letter.files else MESSAGE):
         return letter
     entities = tuple({**one, "offset": one["offset"] + units(words)} for one in letter.entities)
     return replace(letter, text=words + letter.text, entities=entities)

@@ -2,7 +2,8 @@
 
 A note says one of two things of the letter *part* of a reply. ``after`` and ``at``: it was about to be sent as a new
 message, then, with an id above that one. ``placed``: it is, or becomes, that message of ours, by an edit, which can be
-repeated without harm. ``stale`` is a message that is to go once the letter has arrived.
+repeated without harm. ``stale`` is a message that is to go once the letter has arrived. ``apart``: Telegram took no
+album, so the files of the reply come one by one.
 """
 
 import time
@@ -17,11 +18,12 @@ Note = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
-    """Bring letter number *part* of *reply* into its chat."""
+    """Bring letter number *part* of *reply* into its chat; an album is counted as the letters it might have been."""
 
     reply: Reply
     client: PlatformClient
     part: int = 0
+    is_apart: bool = False
     known: Note | None = None
     """What was noted of it; none: no call was made."""
 
@@ -63,4 +65,5 @@ class Errand:
     async def note(self, told: Note, stale: int | None = None) -> None:
         """Keep *told* with the reply. Raises NotReady when it can't be stored."""
         more = ({"part": self.part} if self.part else {}) | ({"stale": stale} if stale else {})
+        more |= {"apart": True} if self.is_apart else {}
         await self.client.note(self.reply, {**told, **more})

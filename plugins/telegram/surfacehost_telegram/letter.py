@@ -1,7 +1,7 @@
-"""What is put into a chat: a text with its buttons, or a file with its caption."""
+"""What is put into a chat: a text with its buttons, or files with a caption."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from surfacehost_render.telegram.entities import units
 from surfacehost_telegram.bot import Oversized
 from surfacehost_telegram.instead import instead
 from surfacehost_telegram.outcome import Outcome, outcome
-from surfacehost_telegram.upload import DOCUMENT, Upload
+from surfacehost_telegram.upload import ALBUM, DOCUMENT, Upload
 
 CAPTION, MESSAGE = 1024, 4096
 """The longest caption and text, in UTF-16 units; a longer caption is a message of its own (Bot API, sendDocument)."""
@@ -25,11 +25,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One message to be."""
+    """One message to be, or an album, which is several that are shown as one."""
 
     chat: str
     text: str = ""
-    """Of the message, or the caption of its file."""
+    """Of the message, or the caption of its files."""
     entities: tuple[Mapping[str, Any], ...] = ()
     topic: int | None = None
     answers: int | None = None
@@ -38,7 +38,17 @@ class Letter:
     """The language of who asked."""
     choices: tuple[Choice, ...] = field(default=())
     """What its buttons say."""
-    file: Upload | None = None
+    files: tuple[Upload, ...] = ()
+
+    @property
+    def is_album(self) -> bool:
+        """Whether it is more than one message."""
+        return len(self.files) > 1
+
+    @property
+    def messages(self) -> int:
+        """How many messages it is."""
+        return max(1, len(self.files))
 
     def marks(self) -> list[MessageEntity] | None:
         """Its formatting, as the library wants it."""
@@ -65,17 +75,35 @@ def letters_of(reply: Reply, chat: str, *, answers: int | None, most_bytes: int)
         answers=answers if chat == reply.event.chat else None,
         choices=reply.choices if reply.kind == "prompt" else (),
     )
-    file = _file_of(reply)
-    if file is None:
-        return [first]
-    is_caption = units(first.text) <= CAPTION
-    last = first if is_caption else replace(first, text="", entities=(), answers=None)
-    if file.size > most_bytes:
-        log.warning("%s has %d bytes, too much for Telegram; chat %s is told so", file.name, file.size, chat)
-        last = without_file(last, file, is_too_large=True)
-    else:
-        last = replace(last, file=file)
-    return [last] if is_caption else [first, last]
+    letters, bare = [first], replace(first, text="", entities=(), answers=None)
+    files = _files_of(reply)
+    if files and units(first.text) <= CAPTION:
+        letters = [_with_file(first, files.pop(0), most_bytes)]
+    return [*letters, *(_with_file(bare, file, most_bytes) for file in files)]
+
+
+def together(letters: Sequence[Letter], most_bytes: int) -> Letter:
+    """The first of *letters*, as an album with those behind it that may stand in one: at the most so many bytes."""
+    files: list[Upload] = []
+    for letter in letters[:ALBUM]:
+        more = [*files, *letter.files]
+        is_caption = not files or not letter.text
+        if not (is_caption and letter.files and sum(one.size for one in more) <= most_bytes and _is_album(more)):
+            break
+        files = more
+    return replace(letters[0], files=tuple(files)) if files else letters[0]
+
+
+def _is_album(files: Sequence[Upload]) -> bool:
+    """Whether *files* may be shown as one; a single one always may."""
+    return len(files) == 1 or (bool(files[0].album) and len({one.album for one in files}) == 1)
+
+
+def _with_file(letter: Letter, file: Upload, most_bytes: int) -> Letter:
+    if file.size <= most_bytes:
+        return replace(letter, files=(file,))
+    log.warning("%s has %d bytes, too much for Telegram; chat %s is told so", file.name, file.size, letter.chat)
+    return without_file(letter, file, is_too_large=True)
 
 
 def topic_of(event: Event) -> int | None:
@@ -83,12 +111,12 @@ def topic_of(event: Event) -> int | None:
     return int(event.topic) if event.topic else None
 
 
-def _file_of(reply: Reply) -> Upload | None:
+def _files_of(reply: Reply) -> list[Upload]:
     if reply.file is not None:
-        return Upload.of(reply.file)
+        return [Upload.of(file) for file in reply.album or (reply.file,)]
     if document := (reply.body or {}).get("document"):
-        return Upload.text(document["name"], document["text"])
-    return None
+        return [Upload.text(document["name"], document["text"])]
+    return []
 
 
 def without_file(letter: Letter, file: Upload, *, is_too_large: bool) -> Letter:
@@ -96,7 +124,7 @@ def without_file(letter: Letter, file: Upload, *, is_too_large: bool) -> Letter:
     told, marks = instead(file, letter.locale, is_too_large=is_too_large)
     above = f"{letter.text}\n\n" if letter.text else ""
     moved = tuple({**one, "offset": one["offset"] + units(above)} for one in marks)
-    return replace(letter, text=above + told, entities=letter.entities + moved, file=None)
+    return replace(letter, text=above + told, entities=letter.entities + moved, files=())
 
 
 def correct(letter: Letter, error: Exception) -> Letter | None:
@@ -107,8 +135,8 @@ def correct(letter: Letter, error: Exception) -> Letter | None:
         case Outcome.FORMATTING if letter.entities:
             log.warning("chat %s gets a message without formatting: %s", letter.chat, error)
             return replace(letter, entities=())
-        case Outcome.FILE if letter.file is not None:
-            return _other_than(letter, letter.file, error)
+        case Outcome.FILE if len(letter.files) == 1:
+            return _other_than(letter, letter.files[0], error)
         case Outcome.TOPIC_GONE if letter.topic is not None:
             log.warning("topic %s of chat %s is gone; its answer goes to the chat", letter.topic, letter.chat)
             return replace(letter, topic=None)
@@ -122,7 +150,7 @@ def _other_than(letter: Letter, file: Upload, error: Exception) -> Letter:
     """What to send in place of a file that Telegram does not take as what it was sent."""
     if file.method != DOCUMENT:
         log.info("chat %s gets %s as a document: %s", letter.chat, file.name, error)
-        return replace(letter, file=replace(file, method=DOCUMENT))
+        return replace(letter, files=(replace(file, method=DOCUMENT),))
     log.warning("chat %s is told of a file that Telegram does not take: %s", letter.chat, error)
     if isinstance(error, FileNotFoundError):
         file = replace(file, url="")  # nobody else would find it there

@@ -110,13 +110,14 @@ class ChatBudgets(BaseRateLimiter[Turn]):
             if budget.line.locked() or self._calls.locked() or max(wait, self._bot.wait(now, frame=True)) > 0:
                 raise Dropped("no room")
         async with budget.line:
-            await _wait_until_free(lambda: self._wait(budget, is_draft=is_draft))
-            budget.spend(monotonic(), draft=is_draft)
-            self._bot.spend(monotonic())
+            await _wait_until_free(lambda: self._wait(budget, turn.messages, is_draft=is_draft))
+            budget.spend(monotonic(), draft=is_draft, messages=turn.messages)
+            self._bot.spend(monotonic(), messages=turn.messages)
 
-    def _wait(self, budget: ChatBudget, *, is_draft: bool) -> float:
+    def _wait(self, budget: ChatBudget, messages: int, *, is_draft: bool) -> float:
         now = monotonic()
-        return max(budget.draft_wait(now) if is_draft else budget.wait(now), self._bot.wait(now))
+        of_chat = budget.draft_wait(now) if is_draft else budget.wait(now, messages=messages)
+        return max(of_chat, self._bot.wait(now, messages=messages))
 
     async def _note(self, chat: str, seconds: float) -> None:
         """Keep a penalty: a call that a new process makes in the middle of it would prolong it."""

@@ -66,6 +66,9 @@ def outcome(error: Exception) -> Outcome:
 
 def _refusal(reason: str) -> Outcome:
     """What a 400 means. Its text is all there is: https://github.com/tdlib/telegram-bot-api, ``Client.cpp``."""
+    if "message was not sent" in reason:
+        # Of an album: the back end sent others of it (https://github.com/tdlib/td, ``SendMultiMediaQuery::on_result``).
+        return Outcome.UNKNOWN
     if "message thread not found" in reason or any(
         word in reason for word in ("topic_deleted", "topic_id_invalid", "topic_closed")
     ):

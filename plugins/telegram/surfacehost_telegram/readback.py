@@ -31,6 +31,8 @@ REMEMBERED = 1000
 
 NEWEST = "newest"
 """The note that holds the newest id of the account's own count."""
+EXPECTED = "expected"
+"""The note of where it may be beyond that, because of albums that were under way."""
 PRIVATE = "1"
 """Stands for all chats that are counted there."""
 
@@ -50,6 +52,7 @@ class MessageIds:
     def __init__(self) -> None:
         self._seen: dict[str, deque[tuple[int, str]]] = {}
         self._newest: dict[str, int] = {}
+        self._expected = 0
         self._caught_up = asyncio.Event()
         self._has_recalled = False
 
@@ -69,10 +72,21 @@ class MessageIds:
         """What is worth a note in the surface's memory: where the account's own count stands."""
         return {NEWEST: newest} if (newest := self.newest(PRIVATE)) else {}
 
+    def expect(self, chat: str, count: int) -> dict[str, int]:
+        """*count* messages are about to be sent in one call: a note of how far the account's own count may be then.
+
+        What is lost of another chat may have an id behind theirs.
+        """
+        if count == 1 or _count_of(chat):
+            return {}
+        self._expected = max(self._expected, self.newest(PRIVATE)) + count
+        return {EXPECTED: self._expected}
+
     async def recall(self, memory: Memory) -> None:
         """Go on from what an earlier process had noted; once is enough."""
         if not self._has_recalled:
             self._raise(PRIVATE, await memory.get(NEWEST) or 0)  # which message that is nobody knows any more
+            self._expected = max(self._expected, await memory.get(EXPECTED) or 0)
             self._has_recalled = True
 
     def caught_up(self) -> None:
@@ -96,7 +110,8 @@ class MessageIds:
         """
         seen = {number for number, whose in self._seen.get(_count_of(chat), ()) if not (reply and whose == reply)}
         most = MOST_LONG_AGO if long_ago else MOST
-        end = min(max(after, self.newest(chat)) + SLACK, after + REMEMBERED)
+        newest = max(after, self.newest(chat), 0 if _count_of(chat) else self._expected)
+        end = min(newest + SLACK, after + REMEMBERED)
         return [number for number in range(after + 1, end + 1) if number not in seen][:most]
 
 
@@ -110,30 +125,30 @@ async def find_own(
     ids: Sequence[int],
     passed: Callable[[int, int], Awaitable[None]],
     *,
+    count: int = 1,
     has_buttons: bool = False,
-) -> int | None:
-    """The first of *ids* that is a message of ours in *chat*, none if none is. One with buttons loses them.
+) -> list[int]:
+    """The first *count* of *ids* that are messages of ours in *chat*, none if none is. One with buttons loses them.
 
-    What we send in a chat goes out one after another, so the first one is the one whose answer was lost. Where the last
+    What we send in a chat goes out one after another, so the first are those whose answer was lost. Where the last
     of them turn out to be messages of others, those behind are looked at as well: what came before a restart is told
     to nobody again. *passed* hears of each that is not the one, and how far the look will go. A message that had
     buttons is a prompt, and the one only if what was lost *has_buttons*; a look broken off may have taken them.
     """
-    ahead, end = deque(ids), max(ids, default=0)
+    ahead, end, found = deque(ids), max(ids, default=0), list[int]()
     for _ in range(len(ids) + MOST):
-        if not ahead:
+        if not ahead or len(found) == count:
             break
         message_id = ahead.popleft()
-        match await _whose(bot, chat, message_id):
-            case Whose.OURS:
-                return message_id
-            case Whose.PROMPT if has_buttons:
-                return message_id
-            case Whose.THEIRS:
-                ahead.extend(range(end + 1, message_id + SLACK + 1))
-                end = max(end, message_id + SLACK)
-        await passed(message_id, end)
-    return None
+        whose = await _whose(bot, chat, message_id)
+        if whose is not Whose.NOBODYS:
+            ahead.extend(range(end + 1, message_id + SLACK + 1))
+            end = max(end, message_id + SLACK)
+        if whose is Whose.OURS or (whose is Whose.PROMPT and has_buttons):
+            found.append(message_id)
+        elif not found:
+            await passed(message_id, end)
+    return found
 
 
 class Whose(Enum):

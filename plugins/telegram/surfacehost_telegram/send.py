@@ -8,14 +8,14 @@ from dataclasses import replace
 from functools import partial
 from weakref import WeakValueDictionary
 
-from telegram.error import BadRequest, ChatMigrated
+from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from surfacehost import Event, Home, NotReady, PlatformClient, Reply, Uncertain, Undeliverable
 from surfacehost_telegram.bot import Bot, Flooded
-from surfacehost_telegram.calls import deliver, edit, post
+from surfacehost_telegram.calls import Ids, deliver, edit, post
 from surfacehost_telegram.elsewhere import explained
-from surfacehost_telegram.errand import Errand
-from surfacehost_telegram.letter import Letter, letters_of
+from surfacehost_telegram.errand import Errand, Note
+from surfacehost_telegram.letter import Letter, letters_of, together
 from surfacehost_telegram.outcome import Outcome, outcome
 from surfacehost_telegram.readback import MessageIds, find_own
 from surfacehost_telegram.settings import Delivery
@@ -31,6 +31,18 @@ GRACE_S = 5.0
 """How long after a call whose answer was lost it may still be carried out; before that, looking says nothing."""
 
 log = logging.getLogger(__name__)
+
+
+_REFUSED = frozenset({Outcome.REFUSED, Outcome.FORMATTING, Outcome.FILE})
+"""What Telegram says of an album, and perhaps not of its files."""
+
+
+class _NoAlbum(Exception):
+    """Telegram took no album, so nothing was sent; *known* is what is known of the first of its files."""
+
+    def __init__(self, known: Note | None) -> None:
+        super().__init__("no album")
+        self.known = known
 
 
 class Sender:
@@ -74,11 +86,19 @@ class Sender:
         """
         chat = await self.chat_of(reply.event)
         letters = letters_of(reply, chat, answers=answers, most_bytes=self._most_bytes)
-        begun: int = (reply.note or {}).get("part", 0)
+        noted = reply.note or {}
+        part, is_apart = min(noted.get("part", 0), len(letters) - 1), bool(noted.get("apart"))
+        known: Note | None = reply.note if part == noted.get("part", 0) else None
         async with self._line(chat):
-            for part in range(begun, len(letters)):
-                known = reply.note if part == begun else None
-                await self._bring(Errand(reply=reply, client=client, part=part, known=known), letters[part])
+            while part < len(letters):
+                letter = letters[part] if is_apart else together(letters[part:], self._most_bytes)
+                errand = Errand(reply=reply, client=client, part=part, is_apart=is_apart, known=known)
+                try:
+                    await self._bring(errand, letter)
+                except _NoAlbum as refused:
+                    is_apart, known = True, refused.known
+                else:
+                    part, known = part + letter.messages, None
 
     async def place(self, preview: Reply, letter: Letter, client: PlatformClient) -> int:
         """Send *letter*, which is *preview*, as the message that the answer will be; its id, which is noted.
@@ -92,7 +112,7 @@ class Sender:
             async def note(chat: str) -> None:
                 await errand.note_call(chat, await self._newest(preview, chat))
 
-            message_id = await post(self._bot, letter, note, is_frame=True)
+            [message_id] = await post(self._bot, letter, note, is_frame=True)
             self._ids.see(letter.chat, message_id, reply=preview.id)
             await errand.note_placed(letter.chat, message_id)
         return message_id
@@ -120,29 +140,32 @@ class Sender:
             if self._delivery == "once" and not errand.is_preview:
                 log.warning("reply %s in chat %s may be lost: nobody knows whether it arrived", reply.id, letter.chat)
                 return
-            placed = await self._find(errand, letter) if self._delivery == "probe" else None
-            if placed is not None and not (errand.is_preview or letter.choices):
-                await self._arrived(errand, letter, placed)
+            found = await self._find(errand, letter) if self._delivery == "probe" else []
+            if found and not (errand.is_preview or letter.choices):
+                await self._arrived(errand, letter, found)
                 return
+            placed = found[0] if found else None
         await self._know_ids()
         try:
-            chat, message_id, stale = await self._make(errand, letter, placed)
+            chat, ids, stale = await self._make(errand, letter, placed)
+        except _NoAlbum:
+            raise
         except Exception as error:
             instruction = _what_next(error)
             if isinstance(instruction, Uncertain) and self._delivery == "once" and placed is None:
                 log.warning("reply %s in chat %s may be lost: %s", reply.id, letter.chat, error)
                 return
             raise instruction from error
-        await self._arrived(errand, replace(letter, chat=chat), message_id)
+        await self._arrived(errand, replace(letter, chat=chat), ids)
         if stale is not None:
             await self.remove(letter.chat, stale)
 
-    async def _find(self, errand: Errand, letter: Letter) -> int | None:
-        """The id under which the letter is in its chat, none if it is not. While that can't be told it is uncertain."""
+    async def _find(self, errand: Errand, letter: Letter) -> Ids:
+        """Under which ids the letter is in its chat, none if it is not. While that can't be told it is uncertain."""
         reply, chat = errand.reply, letter.chat
         tried = {"chat": chat, "after": reply.event.native.get("message_id", 0), "at": 0.0} | dict(errand.known or {})
         if tried["chat"] != chat:
-            return None  # what was written in the group that moved here has no id here
+            return []  # what was written in the group that moved here has no id here
         # By a clock that may have been turned: never more than the whole, never less than nothing.
         await asyncio.sleep(min(GRACE_S, max(0.0, tried["at"] + GRACE_S - time.time())))
         await self._know_ids()
@@ -153,21 +176,22 @@ class Sender:
 
         is_old = reply.event.at < self._restored_until
         ids = self._ids.unknown(chat, after=tried["after"], reply=reply.id, long_ago=is_old)
-        found = await self._look([one for one in ids if one <= tried.get("until", one)], letter, passed)
-        if found is None:
+        ids = [one for one in ids if one <= tried.get("until", one)]
+        found = await self._look(ids, letter, passed, 1 if errand.is_preview else letter.messages)
+        if not found:
             log.info("reply %s has not arrived in chat %s; it is sent again", reply.id, chat)
         else:
-            log.info("reply %s is in chat %s already, as message %s", reply.id, chat, found)
+            log.info("reply %s is in chat %s already, as message %s", reply.id, chat, ", ".join(map(str, found)))
         return found
 
     async def _look(
-        self, ids: Sequence[int], letter: Letter, passed: Callable[[int, int], Awaitable[None]]
-    ) -> int | None:
-        """Which of *ids* is the letter; what the look itself runs into leaves it uncertain."""
+        self, ids: Sequence[int], letter: Letter, passed: Callable[[int, int], Awaitable[None]], count: int
+    ) -> Ids:
+        """Which *count* of *ids* are the letter; what the look itself runs into leaves it uncertain."""
         try:
-            return await find_own(self._bot, letter.chat, ids, passed, has_buttons=bool(letter.choices))
+            return await find_own(self._bot, letter.chat, ids, passed, count=count, has_buttons=bool(letter.choices))
         except ChatMigrated:
-            return None
+            return []
         except Exception as error:
             instruction = _what_next(error)
             if isinstance(instruction, NotReady):
@@ -183,19 +207,19 @@ class Sender:
         asked = reply.event.native.get("message_id", 0) if chat == reply.event.chat else 0
         return max(self._ids.newest(chat), await self._memory.get(f"last:{chat}") or 0, asked)
 
-    async def _make(self, errand: Errand, letter: Letter, placed: int | None) -> tuple[str, int, int | None]:
-        """Where the letter is now, under which id, and which message it leaves behind that is to go."""
+    async def _make(self, errand: Errand, letter: Letter, placed: int | None) -> tuple[str, Ids, int | None]:
+        """Where the letter is now, under which ids, and which message it leaves behind that is to go."""
         stale = errand.stale(letter.chat)
         while True:
             if placed is not None:
-                if letter.file is None and (refusal := await self._edit_into(placed, letter)) is None:
-                    return letter.chat, placed, stale
-                is_there = letter.file is not None or refusal == "can't be edited"
+                if not letter.files and (refusal := await self._edit_into(placed, letter)) is None:
+                    return letter.chat, [placed], stale
+                is_there = letter.files or refusal == "can't be edited"
                 stale, placed = placed if is_there else stale, None
-            if self._delivery != "edit" or letter.file is not None:
+            if self._delivery != "edit" or letter.files:
                 return *await self._post(errand, letter, stale), stale
             # A placeholder is sent, its id noted, and made the message.
-            chat, placed = await self._post(errand, _placeholder(letter), stale)
+            chat, [placed] = await self._post(errand, _placeholder(letter), stale)
             letter = replace(letter, chat=chat)
             await errand.note_placed(chat, placed)
 
@@ -213,30 +237,39 @@ class Sender:
             raise
         return None
 
-    async def _post(self, errand: Errand, letter: Letter, stale: int | None) -> tuple[str, int]:
+    async def _post(self, errand: Errand, letter: Letter, stale: int | None) -> tuple[str, Ids]:
         async def note(chat: str) -> None:
             if chat != letter.chat:
                 await self._moved(letter.chat, chat)
             await errand.note_call(chat, await self._newest(errand.reply, chat), stale)
+            if expected := self._ids.expect(chat, letter.messages):
+                await self._memory.set(expected)
 
-        async def call(corrected: Letter) -> int:
+        async def call(corrected: Letter) -> Ids:
             is_elsewhere = letter.topic is not None and corrected.topic is None
             topic = (letter.chat, letter.topic)
             # The first answer that can't go to its topic says why it is not there.
-            message_id = await post(
+            ids = await post(
                 self._bot, explained(corrected) if is_elsewhere and topic not in self._gone else corrected, note
             )
             if is_elsewhere:
                 self._gone.add(topic)
-            return message_id
+            return ids
 
-        return await deliver(letter, call)
+        try:
+            return await deliver(letter, call)
+        except Exception as error:
+            if letter.is_album and outcome(error) in _REFUSED and not isinstance(error, Forbidden):
+                log.info("chat %s gets %d files one by one: %s", letter.chat, letter.messages, error)
+                raise _NoAlbum({"chat": letter.chat, "placed": stale} if stale else None) from error
+            raise
 
-    async def _arrived(self, errand: Errand, letter: Letter, message_id: int) -> None:
+    async def _arrived(self, errand: Errand, letter: Letter, ids: Ids) -> None:
         if letter.choices:
-            await errand.note_placed(letter.chat, message_id)  # what the prompt comes to is to be shown there
-        self._ids.see(letter.chat, message_id, reply=errand.reply.id)
-        known = {f"last:{letter.chat}": message_id, f"arrived:{letter.chat}": errand.key}
+            await errand.note_placed(letter.chat, ids[0])  # what the prompt comes to is to be shown there
+        for message_id in ids:
+            self._ids.see(letter.chat, message_id, reply=errand.reply.id)
+        known = {f"last:{letter.chat}": max(ids), f"arrived:{letter.chat}": errand.key}
         await self._memory.set({**known, **self._ids.to_note()})
 
 

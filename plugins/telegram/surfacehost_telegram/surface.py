@@ -57,6 +57,7 @@ class TelegramSurface:
         previews_in_groups=Pace(first_chars=80, first_s=1.5, intervals_s=(3.0,), most=30),
         choices=True,
         files=True,
+        albums=True,
         stale_after_s=90,
     )
 

@@ -31,6 +31,11 @@ _METHODS = {
 }
 """What Telegram shows as more than a document; it takes these types alone."""
 
+ALBUM = 10
+"""The most files of an album; the least are two (Bot API, sendMediaGroup)."""
+_ALBUMS = {"sendPhoto": "seen", "sendVideo": "seen", "sendAudio": "heard", DOCUMENT: "read"}
+"""What may stand in an album, and with what: photos and videos together, the others among their like."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
@@ -66,12 +71,20 @@ class Upload:
         content = text.encode("utf-8", "replace")
         return cls(name=name, mime_type="text/markdown", size=len(content), content=content)
 
+    @property
+    def album(self) -> str:
+        """Files that have the same may stand in one album; empty: it stands in none."""
+        return _ALBUMS.get(self.method, "")
+
     @contextmanager
-    def opened(self) -> Iterator[InputFile]:
-        """What the library sends: read piece by piece while it is sent. Raises OSError when it can't be read."""
+    def opened(self, *, attach: bool = False) -> Iterator[InputFile]:
+        """What the library sends: read piece by piece while it is sent. Raises OSError when it can't be read.
+
+        *attach*: as one of several of its call.
+        """
         source = BytesIO(self.content) if isinstance(self.content, bytes) else self.content.open("rb")
         with source:
-            file = InputFile(source, filename=self.name, read_file_handle=False)
+            file = InputFile(source, filename=self.name, attach=attach, read_file_handle=False)
             file.mimetype = self.mime_type or "application/octet-stream"
             yield file
 
