@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from surfacehost import Event, Home, Invite, Message, NotReady, Refused, Reply, Uncertain, Undeliverable
+from surfacehost import Event, File, Home, Invite, Message, NotReady, Refused, Reply, Uncertain, Undeliverable
 from surfacehost.events import ReplyKind
 from surfacehost_devkit.botapi import Account, Bot, BotApi, Chat, Pace
+from surfacehost_devkit.botapi import Message as Sent
 from surfacehost_devkit.fakes import FakeClient, FakeMemory, FakePut
 from surfacehost_telegram import TelegramSettings, TelegramSurface
 from surfacehost_telegram.budget import ChatBudget
@@ -185,6 +186,43 @@ class Desk:
                 running.result()
 
 
+class Post:
+    """A surface that knows Alice, and a file to send to her."""
+
+    def __init__(self, desk: Desk, bot: Bot, alice: Account) -> None:
+        self.desk = desk
+        self.bot = bot
+        self.api = desk.api
+        self.alice = alice
+        self.folder = desk.data_dir
+        self.event = Message(surface="tg", id="x", chat=str(alice.id), sender=str(alice.id), direct=True, text="hi")
+        self.begin()
+        self.client = FakeClient(self.surface)
+
+    def begin(self) -> None:
+        """As a new process, which has heard of everything that its memory does not tell."""
+        self.surface = self.desk.surface(self.bot)
+        self.surface._sender._ids.caught_up()
+
+    def team(self) -> Chat:
+        """A group of Alice's that the bot is in."""
+        team = self.api.groups.supergroup("Team", self.alice)
+        team.members[self.bot.id] = team.member(self.bot.account).standing("member")
+        return team
+
+    def reply(self, name: str, mime_type: str, content: bytes, **more: Any) -> Reply:
+        path = self.folder / "stored"
+        path.write_bytes(content)
+        file = File(path=path, name=name, mime_type=mime_type, size=len(content))
+        return Reply(id=name, event=self.event, kind="file", file=file, **{"body": None, **more})
+
+    async def send(self, reply: Reply) -> list[Sent]:
+        await self.surface._bot.connect()
+        known = {*self.api.world.replies(self.alice.id)}
+        await self.surface._sender.send(reply, self.client)
+        return [one for one in self.api.world.replies(self.alice.id) if one not in known]
+
+
 def texts(api: BotApi, chat: Chat | Account) -> list[str]:
     """What bots wrote in *chat*."""
     return [reply.text for reply in api.world.replies(chat.id)]
@@ -211,6 +249,13 @@ async def desk(api: BotApi, tmp_path: Path) -> AsyncIterator[Desk]:
     yield desk
     for surface in desk.made:
         await surface._bot.disconnect()
+
+
+@pytest.fixture
+async def post(desk: Desk) -> Post:
+    alice, bot = desk.api.world.person(), desk.api.world.bot()
+    desk.api.world.private_chat(alice).started = True
+    return Post(desk, bot, alice)
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from surfacehost_devkit.botapi import Account, Bot, BotApi, Pace
 from surfacehost_devkit.faultproxy import FaultProxy
 from surfacehost_devkit.hostprocess import HostProcess
 from surfacehost_devkit.ports import free_port
-from surfacehost_telegram import bot, fetch, readback, stream, surface, webhook
+from surfacehost_telegram import bot, calls, fetch, readback, stream, surface, webhook
 
 DELIVERIES = ("probe", "edit", "again", "once")
 OTHERS = {
@@ -60,6 +60,7 @@ def hurry() -> None:
     """In the host's process, before it begins."""
     prepare()
     vars(bot).update(ANSWER_S=3.0, POLL_MARGIN_S=1.0)
+    vars(calls).update(UPLOAD_S=3.0)
     vars(fetch).update(POLL_S=2)
     vars(readback).update(NEWS_S=1.0)
     vars(stream).update(KEEP_S=0.5)
@@ -87,6 +88,7 @@ async def hurried_host(folder: Path, data: Path) -> AsyncIterator[Hurried]:
             max_mb = 45
             [defaults]
             dm_policy = "open"
+            allow = ["{bob.id}"]
             busy = "queue"
             rate_per_minute = 0
             loop_limit = 0

@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from tests.telegram.conftest import Desk
+from tests.telegram.conftest import Desk, Post
 
-from surfacehost import Attachment, File, Message, NotReady, Reply, TooLarge, Undeliverable
-from surfacehost_devkit.botapi import Account, BotApi, Fault, faults
+from surfacehost import Attachment, NotReady, Reply, TooLarge, Undeliverable
+from surfacehost_devkit.botapi import BotApi, Fault, faults
 from surfacehost_devkit.botapi import Message as Sent
-from surfacehost_devkit.fakes import FakeClient
-from surfacehost_telegram import TelegramSurface
 from surfacehost_telegram.upload import CLOUD_BYTES, Upload
 
 pytestmark = pytest.mark.usefixtures("hurry")
@@ -22,39 +20,6 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
 
 def picture(width: int = 8, height: int = 8) -> bytes:
     return PNG + struct.pack(">II", width, height)
-
-
-class Post:
-    """A surface that knows Alice, and a file to send to her."""
-
-    def __init__(self, surface: TelegramSurface, api: BotApi, alice: Account, folder: Path) -> None:
-        self.surface = surface
-        self.client = FakeClient(surface)
-        self.api = api
-        self.alice = alice
-        self.folder = folder
-        self.event = Message(surface="tg", id="x", chat=str(alice.id), sender=str(alice.id), direct=True, text="hi")
-
-    def reply(self, name: str, mime_type: str, content: bytes, **more: Any) -> Reply:
-        path = self.folder / "stored"
-        path.write_bytes(content)
-        file = File(path=path, name=name, mime_type=mime_type, size=len(content))
-        return Reply(id=name, event=self.event, kind="file", file=file, **{"body": None, **more})
-
-    async def send(self, reply: Reply) -> list[Sent]:
-        known = {*self.api.world.replies(self.alice.id)}
-        await self.surface._sender.send(reply, self.client)
-        return [one for one in self.api.world.replies(self.alice.id) if one not in known]
-
-
-@pytest.fixture
-async def post(desk: Desk, api: BotApi, tmp_path: Path) -> Post:
-    alice = api.world.person()
-    surface = desk.surface(api.world.bot())
-    await surface._bot.connect()
-    surface._sender._ids.caught_up()
-    api.world.private_chat(alice).started = True
-    return Post(surface, api, alice, tmp_path)
 
 
 SHOWN = [

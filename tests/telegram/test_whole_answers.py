@@ -125,6 +125,31 @@ async def test_files_of_the_agents_are_shown_as_what_they_are(whole: Whole) -> N
         assert stored.name == ("ab.pdf" if "/" in name else name)
 
 
+async def test_files_of_one_answer_are_albums_as_far_as_they_go_together(whole: Whole) -> None:
+    world, team = whole.api.world, await whole.team("forum")
+    topic = whole.api.groups.open_topic(team, whole.bob, "Pictures")
+    alone = world.write(whole.person(), "/demo shown 0 5 1 6 8 9 7 7 4", bot=whole.bot)
+    in_topic = world.write(whole.bob, "@agent_bot /demo shown 0 1 5", team, topic=topic)
+    many = world.write(whole.person(), f"/demo shown {'1 ' * 11}", bot=whole.bot)
+    one_is_none = world.write(whole.person(), "/demo shown 0 2 1", bot=whole.bot)
+    wanted = {
+        alone: ["photo+video+photo", "voice", "document+document", "audio+audio", "animation"],
+        in_topic: ["photo+photo+video"],
+        many: ["+".join(["photo"] * 10), "photo"],
+        one_is_none: ["photo", "document", "photo"],  # too long for a photo, and Telegram takes all or none
+    }
+    for question, albums in wanted.items():
+        await world.wait_for(
+            lambda question=question, last=albums[-1]: whole.shown(question)[-1:] == [last] or None,  # type: ignore[misc]
+            timeout_s=WAIT_S,
+        )
+    await whole.rests()
+    assert [whole.shown(question) for question in wanted] == [*wanted.values()]
+    words, *files = world.replies(team, after=in_topic)
+    assert words.reply_to is in_topic
+    assert {one.thread_id for one in files} == {topic.thread_id}
+
+
 async def test_a_tap_is_answered_at_once_also_while_the_agent_is_at_something_else(whole: Whole) -> None:
     world, alice = whole.api.world, whole.person()
     prompt = await whole.ask(alice, "/demo approve")

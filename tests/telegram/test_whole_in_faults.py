@@ -1,9 +1,4 @@
-"""What becomes of every call and every update that goes wrong on its way, through one real ``surfacehost run``.
-
-``ENDINGS`` is the table of ``surfacehost_telegram.outcome``. What it leaves out is elsewhere: refused formatting
-(test_whole_in_trouble.py), a topic that is gone (test_whole.py), files that are not taken (test_whole_answers.py), a
-group that moved (test_process.py), a call that never left because nobody is there (tests/both/test_faults.py).
-"""
+"""What becomes of every call and every update that goes wrong on its way, through one real ``surfacehost run``."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -11,6 +6,18 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from tests.telegram.endings import (
+    ALBUM,
+    BRINGING,
+    ENDINGS,
+    FILES,
+    GOING_BYTES,
+    HEARD,
+    IN_TOPICS,
+    LISTENING,
+    UNHEARD,
+    album_after,
+)
 from tests.telegram.hurriedhost import DELIVERIES, Hurried, hurried_host
 from tests.telegram.wholehost import WAIT_S
 
@@ -20,92 +27,6 @@ from surfacehost_devkit.hostprocess import surface_in
 from surfacehost_devkit.smalldisk import SmallDisk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-REFUSED = "not done, and it never will be"
-NOT_DONE = "certainly not done"
-LOST = "not done, which nobody knows"
-UNHEARD = "done, which nobody knows"
-
-ENDINGS: dict[str, tuple[Fault, str]] = {
-    "no right to write": (faults.error(400, "Bad Request: not enough rights to send text messages"), REFUSED),
-    "a person who is gone": (faults.error(403, "Forbidden: user is deactivated"), REFUSED),
-    "a stray 401": (faults.error(401, "Unauthorized"), NOT_DONE),
-    "a stray 404": (faults.error(404, "Not Found"), NOT_DONE),
-    "a penalty": (faults.too_many(1), NOT_DONE),
-    "a penalty without a number": (faults.too_many(None), NOT_DONE),
-    "a reset": (faults.reset(), LOST),
-    "a hang": (faults.hang(), LOST),
-    "a gateway": (faults.bad_gateway(), LOST),
-    "an error of the server's": (faults.error(500, "Internal Server Error"), LOST),
-    "garbage": (faults.garbage(), LOST),
-    "ok: false": (faults.not_ok(), LOST),
-    "a reset afterwards": (faults.drop_after(), UNHEARD),
-    "a hang afterwards": (faults.hang(acts=True), UNHEARD),
-    "half an answer": (faults.half(), UNHEARD),
-    "a gateway afterwards": (faults.bad_gateway(acts=True), UNHEARD),
-    "an error of the server's afterwards": (faults.error(500, "Internal Server Error", acts=True), UNHEARD),
-    "garbage afterwards": (faults.garbage(acts=True), UNHEARD),
-    "ok: false afterwards": (faults.not_ok(acts=True), UNHEARD),
-}
-
-HEARD: dict[str, dict[str, int]] = {
-    "probe": {REFUSED: 0, NOT_DONE: 1, LOST: 1, UNHEARD: 1},
-    "edit": {REFUSED: 0, NOT_DONE: 1, LOST: 1, UNHEARD: 1},
-    "again": {REFUSED: 0, NOT_DONE: 1, LOST: 1, UNHEARD: 2},
-    "once": {REFUSED: 0, NOT_DONE: 1, LOST: 0, UNHEARD: 1},
-}
-"""How often an answer comes, by ``delivery`` and by what became of the first call."""
-
-GOING_BYTES = 12_345
-"""How large the file is that goes before it can be sent."""
-
-FILES: dict[str, tuple[str, str, Fault, str]] = {
-    "not as a voice": (
-        *("/demo shown 6", "sendVoice"),
-        faults.error(400, "Bad Request: VOICE_MESSAGES_FORBIDDEN"),
-        "document",
-    ),
-    "not at all": (
-        *("/demo file text 40", "sendDocument"),
-        faults.error(400, "Bad Request: wrong type of the web page content"),
-        "⚠️ Telegram does not take hello.txt (0.0 kB).\nDownload it here",
-    ),
-    "too large": (
-        *("/demo file text 40", "sendDocument"),
-        faults.answer(413, "<html>too large</html>"),
-        "⚠️ hello.txt (0.0 kB) is too large for Telegram.\nDownload it here",
-    ),
-    "gone from the disk": (
-        *(f"/demo file text {GOING_BYTES}", "sendDocument"),
-        faults.too_many(1),
-        "⚠️ Telegram does not take hello.txt (12.3 kB).",
-    ),
-    "lost": ("/demo file text 40", "sendDocument", faults.reset(), "document"),
-    "unheard": ("/demo file text 40", "sendDocument", faults.drop_after(), "document"),
-}
-"""What is asked for, the call that goes wrong, how it does, and what comes of the file."""
-
-LISTENING: dict[str, Fault] = {
-    "a reset": faults.reset(),
-    "a reset afterwards": faults.drop_after(),
-    "half an answer": faults.half(),
-    "a gateway": faults.bad_gateway(),
-    "an error of the server's": faults.error(500, "Internal Server Error"),
-    "garbage": faults.garbage(acts=True),
-    "ok: false": faults.not_ok(acts=True),
-    "a hang": faults.hang(),
-}
-
-BRINGING: dict[str, Fault] = {
-    "a reset": faults.reset(),
-    "a reset afterwards": faults.drop_after(),
-    "half an answer": faults.half(),
-    "a gateway": faults.bad_gateway(),
-    "a gateway afterwards": faults.bad_gateway(acts=True),
-    "garbage afterwards": faults.garbage(acts=True),  # not without: whoever says 200 has taken it
-    "a hang": faults.hang(),
-    "a hang afterwards": faults.hang(acts=True),
-}
 
 
 @pytest.fixture(scope="module")
@@ -255,6 +176,57 @@ async def test_what_becomes_of_a_file(hurried: Hurried, disk: SmallDisk) -> None
     for name, question in asked.items():
         _, told = hurried.api.world.replies(question.chat, after=question)
         assert (told.content.shown_as if told.content.document else told.text) == FILES[name][3], name
+
+
+async def ask_in_topic(hurried: Hurried, fault: Fault) -> Sent:
+    """Ask for an album in a topic of a group, where the call that brings it will go wrong."""
+    team = await hurried.team("forum")
+    topic = hurried.api.groups.open_topic(team, hurried.bob, "Pictures")
+    hurried.api.faults.plan(f"sendMediaGroup {team.id}", fault)
+    return hurried.api.world.write(hurried.bob, f"@probe_bot {ALBUM}", team, topic=topic)
+
+
+async def test_what_becomes_of_an_album(hurried: Hurried) -> None:
+    asked = {name: await ask_in_topic(hurried, ENDINGS[name][0]) for name in IN_TOPICS}
+    in_topics = [*asked.values()]
+    for name, (fault, _) in ENDINGS.items():
+        alice = hurried.person()
+        hurried.api.faults.plan(f"sendMediaGroup {alice.id}", fault)
+        asked[f"{name}, alone"] = hurried.api.world.write(alice, ALBUM, bot=hurried.bot)
+    for question in asked.values():
+        await hurried.answer(question)
+    await hurried.rests()
+    shown = {name: hurried.shown(question) for name, question in asked.items()}
+    assert shown == {name: album_after(name.removesuffix(", alone")) for name in asked}
+    for question in in_topics:
+        said = hurried.api.world.replies(question.chat, after=question)
+        assert {one.thread_id for one in said} == {question.thread_id}
+    hurried.api.faults.release()
+
+
+async def test_killed_while_an_album_is_under_way(hurried: Hurried) -> None:
+    faulty, world = hurried.api.faults, hurried.api.world
+    asked: dict[str, tuple[Sent, list[str]]] = {}
+    for name, command, method, fault, shown in (
+        ("before", ALBUM, "sendMediaGroup", faults.hang(), ["photo+photo+video"]),
+        ("after", ALBUM, "sendMediaGroup", faults.hang(acts=True), ["photo+photo+video"]),
+        ("one by one", "/demo shown 0 2 1", "sendDocument", faults.hang(acts=True), ["photo", "document", "photo"]),
+        ("behind an album", "/demo shown 1 0 6", "sendVoice", faults.hang(acts=True), ["photo+photo", "voice"]),
+    ):
+        alice = hurried.person()
+        faulty.plan(f"{method} {alice.id}", fault)
+        asked[name] = world.write(alice, command, bot=hurried.bot), shown
+    await world.wait_for(lambda: faulty.hanging == len(asked) or None, timeout_s=WAIT_S)
+    await asyncio.to_thread(hurried.host.kill)
+    faulty.release()
+    await asyncio.to_thread(hurried.host.start)
+    await asyncio.gather(
+        *(hurried.answer(world.write(one.sender, "and?", bot=hurried.bot)) for one, _ in asked.values())
+    )
+    await hurried.rests()
+    for name, (question, shown) in asked.items():
+        assert hurried.shown(question) == shown, name
+        assert hurried.said(question)[-1] == "echo: and?", name
 
 
 async def test_no_token_is_in_any_file_or_log(hurried: Hurried, disk: SmallDisk) -> None:

@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 from urllib.error import HTTPError
@@ -76,6 +77,12 @@ class Talk:
         """The bot's first message with a file behind *question*, if it is there."""
         found = self.api.world.replies(question.chat, after=question)
         return next((one for one in found if one.content.document is not None), None)
+
+    def shown(self, question: Sent) -> list[str]:
+        """As what the bot's files behind *question* are shown by now, those of one album in one word."""
+        files = [one.content for one in self.api.world.replies(question.chat, after=question) if one.content.document]
+        albums = groupby(enumerate(files), lambda one: one[1].album or one[0])
+        return ["+".join(one.shown_as for _, one in together) for _, together in albums]
 
     async def until(self, condition: Any) -> dict[str, Any]:
         """The host's status, once it is as *condition* says."""
@@ -155,10 +162,11 @@ class Whole(Talk):
 
 
 async def _shown(call: Call) -> AsyncIterator[Frame]:
-    """One of the files that Telegram shows in its own way, and a sentence."""
-    name, mime_type, content, _ = SHOWN[call.count(0, 0, len(SHOWN) - 1)]
-    yield events.file("document", name, mime_type, b64encode(content).decode(), len(content))
-    for event in events.say(call.turn, f"Here is {name}."):
+    """Some of the files that Telegram shows in its own way, and a sentence."""
+    files = [SHOWN[int(number)] for number in call.words]
+    for name, mime_type, content, _ in files:
+        yield events.file("document", name, mime_type, b64encode(content).decode(), len(content))
+    for event in events.say(call.turn, f"Here is {', '.join(name for name, *_ in files)}."):
         yield event
 
 
@@ -172,12 +180,12 @@ async def _named(call: Call) -> AsyncIterator[Frame]:
 
 
 def _can_show_files() -> None:
-    """In the host's process: let its agent have ``/demo shown <number>`` and ``/demo named <address>``."""
+    """In the host's process: let its agent have ``/demo shown <number> …`` and ``/demo named <address>``."""
     known = showcase.commands
 
     def commands() -> Iterator[tuple[str, Command]]:
         yield from known()
-        yield "shown", Command(usage="/demo shown [number]", sentence="a file", run=_shown)
+        yield "shown", Command(usage="/demo shown <number> …", sentence="files", run=_shown)
         yield "named", Command(usage="/demo named <address>", sentence="a file that is somewhere", run=_named)
 
     showcase.commands = commands

@@ -86,9 +86,9 @@ class Sender:
         """
         chat = await self.chat_of(reply.event)
         letters = letters_of(reply, chat, answers=answers, most_bytes=self._most_bytes)
-        noted = reply.note or {}
-        part, is_apart = min(noted.get("part", 0), len(letters) - 1), bool(noted.get("apart"))
-        known: Note | None = reply.note if part == noted.get("part", 0) else None
+        known: Note | None = reply.note
+        part, is_apart = (known or {}).get("part", 0), (known or {}).get("apart", False)
+        letters += letters[-1:] * (part + 1 - len(letters))  # files gone from the disk are a sentence by now
         async with self._line(chat):
             while part < len(letters):
                 letter = letters[part] if is_apart else together(letters[part:], self._most_bytes)

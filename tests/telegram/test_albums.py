@@ -1,0 +1,205 @@
+"""Several files in one answer: which are shown as one, and what comes of them where that can't be."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
+import pytest
+from tests.telegram.conftest import Post
+from tests.telegram.test_files import SHOWN
+
+from surfacehost import File, NotReady, Reply
+from surfacehost_devkit.botapi import Fault, faults
+from surfacehost_devkit.botapi import Message as Sent
+from surfacehost_telegram.bot import Turn
+from surfacehost_telegram.budget import ChatBudget
+from surfacehost_telegram.upload import CLOUD_BYTES
+
+pytestmark = pytest.mark.usefixtures("hurry")
+
+PHOTO, LONG, FILM, VOICE, SONG, PLAN = (SHOWN[number] for number in (0, 2, 5, 6, 7, 8))
+
+
+def several(post: Post, *files: tuple[str, str, bytes, str], **more: Any) -> Reply:
+    """A reply that is all of *files*."""
+    album = []
+    for number, (_, mime_type, content, _) in enumerate(files):
+        path = post.folder / f"stored {number}"
+        path.write_bytes(content)
+        album.append(File(path=path, name=f"{number}.x", mime_type=mime_type, size=len(content)))
+    return Reply(
+        id="several", event=post.event, kind="file", file=album[0], album=tuple(album), **{"body": None, **more}
+    )
+
+
+def shown(sent: Sequence[Sent]) -> list[list[str]]:
+    """As what they are shown, those of one album together."""
+    together = groupby(sent, lambda one: one.content.album or one.id)
+    return [[one.content.shown_as if one.content.document else one.text for one in group] for _, group in together]
+
+
+ALBUMS: dict[str, tuple[list[tuple[str, str, bytes, str]], list[list[str]]]] = {
+    "photos and films": ([PHOTO, FILM, PHOTO], [["photo", "video", "photo"]]),
+    "more than ten": ([PHOTO] * 12, [["photo"] * 10, ["photo"] * 2]),
+    "one too many": ([PHOTO] * 11, [["photo"] * 10, ["photo"]]),
+    "what is read and what is heard": (
+        [PLAN, PLAN, SONG, SONG, PHOTO],
+        [["document"] * 2, ["audio"] * 2, ["photo"]],
+    ),
+    "what stands alone": ([VOICE, VOICE, PHOTO, PHOTO], [["voice"], ["voice"], ["photo"] * 2]),
+    "one that is no photo": ([PHOTO, LONG, PHOTO], [["photo"], ["document"], ["photo"]]),
+}
+
+
+@pytest.mark.parametrize(("files", "wanted"), ALBUMS.values(), ids=ALBUMS)
+async def test_what_goes_together_is_shown_as_one(
+    files: list[tuple[str, str, bytes, str]], wanted: list[list[str]], post: Post
+) -> None:
+    caption = {"text": "see here", "entities": [{"type": "bold", "offset": 0, "length": 3}]}
+    sent = await post.send(several(post, *files, body=caption))
+    assert shown(sent) == wanted
+    assert [one.text for one in sent] == ["see here", *[""] * (len(sent) - 1)]
+    assert [one.content.document.data for one in sent if one.content.document] == [file[2] for file in files]
+    assert [mark.type for one in sent for mark in one.entities] == ["bold"]
+
+
+async def test_an_album_is_no_larger_than_a_request_may_be(post: Post) -> None:
+    reply = several(post, *[PLAN] * 4)
+    half = CLOUD_BYTES // 2
+    large = tuple(replace(one, size=size) for one, size in zip(reply.album, [half, half, half, 1], strict=True))
+    assert shown(await post.send(replace(reply, album=large))) == [["document"] * 2, ["document"] * 2]
+    larger = (large[3], replace(large[0], size=CLOUD_BYTES + 1), *large[2:])
+    sent = await post.send(replace(reply, id="larger", album=larger))
+    assert shown(sent) == [["document"], ["⚠️ 0.x (50.0 MB) is too large for Telegram."], ["document"] * 2]
+    post.api.faults.plan("sendMediaGroup", faults.answer(413, "<html>too large</html>"))
+    assert shown(await post.send(replace(reply, id="again"))) == [["document"]] * 4
+
+
+async def test_one_that_is_gone_from_the_disk_takes_no_other_along(post: Post) -> None:
+    reply = several(post, PHOTO, PHOTO, PHOTO)
+    reply.album[1].path.unlink()
+    assert shown(await post.send(reply)) == [["photo"], ["⚠️ Telegram does not take 1.x (0.0 kB)."], ["photo"]]
+
+
+@pytest.mark.parametrize("way", ["together", "apart"])
+async def test_a_preview_goes_once_the_files_are_there(way: str, post: Post) -> None:
+    [preview] = await post.send(Reply(id="p", event=post.event, kind="answer", body={"text": "so far", "entities": []}))
+    if way == "apart":
+        post.api.faults.plan("sendMediaGroup", faults.error(400, "Bad Request: group send failed"))
+    note = {"chat": post.event.chat, "placed": preview.id}
+    sent = await post.send(several(post, PHOTO, PHOTO, note=note))
+    assert shown(sent) == ([["photo"], ["photo"]] if way == "apart" else [["photo"] * 2])
+    assert preview.deleted
+
+
+LACKING = 'Bad Request: failed to send message #2 with the error message "Message was not sent"'
+
+DOUBTS: dict[str, tuple[str, int, Fault]] = {
+    "an album that is there": ("sendMediaGroup", 0, faults.drop_after()),
+    "an album that is not": ("sendMediaGroup", 0, faults.reset()),
+    "the second album": ("sendMediaGroup", 1, faults.drop_after()),
+    "the second album, not there": ("sendMediaGroup", 1, faults.reset()),
+    "one between them": ("sendVoice", 0, faults.drop_after()),
+    "the one at the end": ("sendAudio", 0, faults.drop_after()),
+    "part of an album, perhaps": ("sendMediaGroup", 0, faults.error(400, LACKING, acts=True)),
+}
+
+
+@pytest.mark.parametrize("process", ["the same", "another"])
+@pytest.mark.parametrize(("method", "earlier", "fault"), DOUBTS.values(), ids=DOUBTS)
+async def test_what_is_in_doubt_comes_once(method: str, earlier: int, fault: Fault, process: str, post: Post) -> None:
+    reply = several(post, *[PHOTO] * 9, VOICE, PLAN, PLAN, SONG)
+    for _ in range(earlier):
+        post.api.faults.plan(method, faults.delay(0))
+    post.api.faults.plan(method, fault)
+    with pytest.raises(NotReady):
+        await post.send(reply)
+    if process == "another":
+        post.begin()
+    await post.send(replace(reply, repeated=True, note=post.client.notes[reply.id]))
+    sent = post.api.world.replies(post.alice.id)
+    assert shown(sent) == [["photo"] * 9, ["voice"], ["document"] * 2, ["audio"]]
+
+
+async def test_others_talk_in_the_middle_of_an_album(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its ids are then not behind each other, and what comes next is not taken for the last of it."""
+    monkeypatch.setattr(ChatBudget, "A_MINUTE", 100)
+    team = post.team()
+    reply = several(post, *[PHOTO] * 3)
+    reply = replace(reply, event=replace(post.event, chat=str(team.id), direct=False))
+    post.api.faults.plan("sendMediaGroup", faults.drop_after())
+    with pytest.raises(NotReady):
+        await post.send(reply)
+    *_, last = sorted(team.messages)
+    lost = team.messages.pop(last)  # the last of it came behind what bob wrote
+    post.api.world.write(post.alice, "/noise", team)
+    lost.id = team.last_message_id = last + 2
+    team.messages[lost.id] = lost
+    await post.send(replace(reply, repeated=True, note=post.client.notes[reply.id]))
+    post.api.faults.plan("sendPhoto", faults.reset())
+    after = replace(reply, id="after", album=(), note=None)
+    with pytest.raises(NotReady):
+        await post.send(after)
+    await post.send(replace(after, repeated=True, note=post.client.notes["after"]))
+    assert len(post.api.world.replies(team)) == 4
+
+
+@pytest.mark.parametrize("refused", ["sendPhoto", "sendDocument"])
+async def test_files_that_come_one_by_one_do_so_after_a_crash(refused: str, post: Post) -> None:
+    reply = several(post, PHOTO, LONG, PHOTO, FILM)
+    post.api.faults.plan(refused, faults.drop_after())
+    with pytest.raises(NotReady):
+        await post.send(reply)
+    post.begin()
+    post.api.faults.plan("sendVideo", faults.reset())
+    with pytest.raises(NotReady):
+        await post.send(replace(reply, repeated=True, note=post.client.notes[reply.id]))
+    await post.send(replace(reply, repeated=True, note=post.client.notes[reply.id]))
+    sent = post.api.world.replies(post.alice.id)
+    assert shown(sent) == [["photo"], ["document"], ["photo"], ["video"]]
+    assert len(post.api.calls.of("sendMediaGroup")) == 1
+
+
+async def test_what_is_lost_is_found_behind_albums_of_other_chats(post: Post) -> None:
+    """They were under way when the process ended, and nobody has told the next one of their ids."""
+    bob = post.api.world.person("Bob")
+    post.api.world.private_chat(bob).started = True
+    album = several(post, *[PHOTO] * 10)
+    theirs = replace(album, id="theirs", event=replace(post.event, chat=str(bob.id), sender=str(bob.id)))
+    words = Reply(id="words", event=post.event, kind="answer", body={"text": "words", "entities": []})
+    post.api.faults.plan(f"sendMediaGroup {bob.id}", faults.drop_after())
+    with pytest.raises(NotReady):
+        await post.send(theirs)
+    post.api.faults.plan("sendMessage", faults.drop_after())
+    with pytest.raises(NotReady):
+        await post.send(words)
+    post.begin()
+    for reply in (words, theirs):
+        await post.send(replace(reply, repeated=True, note=post.client.notes[reply.id]))
+    assert [one.text for one in post.api.world.replies(post.alice.id)] == ["words"]
+    assert shown(post.api.world.replies(bob.id)) == [["photo"] * 10]
+
+
+async def test_where_files_are_gone_when_it_goes_on_the_sentence_about_them_is_said(post: Post) -> None:
+    reply = several(post, *[VOICE] * 3)
+    post.api.faults.plan("sendVoice", faults.delay(0))
+    post.api.faults.plan("sendVoice", faults.reset())
+    with pytest.raises(NotReady):
+        await post.send(reply)
+    gone = Reply(id=reply.id, event=post.event, kind="notice", body={"text": "gone", "entities": []}, repeated=True)
+    await post.send(replace(gone, note=post.client.notes[reply.id]))
+    assert shown(post.api.world.replies(post.alice.id)) == [["voice"], ["gone"]]
+
+
+async def test_an_album_waits_for_room_for_all_of_it(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[Turn] = []
+    real = post.surface._budgets._wait_for_turn
+
+    async def seen(budget: Any, turn: Turn, endpoint: str) -> None:
+        turns.append(turn)
+        await real(budget, turn, endpoint)
+
+    monkeypatch.setattr(post.surface._budgets, "_wait_for_turn", seen)
+    await post.send(several(post, *[PHOTO] * 4, VOICE))
+    assert [turn.messages for turn in turns] == [4, 1]
