@@ -72,17 +72,19 @@ FILES: dict[str, tuple[str, str, Fault, str]] = {
 """What is asked for, the call that goes wrong, how it does, and what comes of the file."""
 
 ALBUM = "/demo shown 0 1 5"
-IN_TOPICS = ("a penalty", "a reset", "an error of the server's afterwards", "half an answer")
-"""After which of these endings it is looked for an album in a topic as well."""
-
-
-def album_after(name: str) -> list[str]:
-    """As what the files of an answer are shown, by what became of the call that was to bring them all."""
-    if ENDINGS[name][1] != REFUSED:
-        return ["photo+photo+video"]
+ALBUMS: dict[str, tuple[str, ...]] = {
     # What Telegram has against an album it may not have against each of its files.
-    return ["photo", "photo", "video"] if name == "no right to write" else []
-
+    "no right to write": ("photo", "photo", "video"),
+    "a person who is gone": (),
+    "a penalty": (TOGETHER := "photo+photo+video",),
+    "a reset": (TOGETHER,),
+    "a reset afterwards": (TOGETHER,),
+    "half an answer": (TOGETHER,),
+    "an error of the server's afterwards": (TOGETHER,),
+}
+"""By what becomes of the call that brings them all: as what the files of that answer are shown in the end."""
+IN_TOPICS = ("a penalty", "a reset", "half an answer")
+"""After which of these it is looked for an album in a topic as well."""
 
 LISTENING: dict[str, Fault] = {
     "a reset": faults.reset(),

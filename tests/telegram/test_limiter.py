@@ -33,6 +33,22 @@ def test_a_group_takes_eighteen_a_minute() -> None:
     assert times[18] == 60.0
 
 
+def test_an_album_takes_as_much_as_its_messages() -> None:
+    budget, bot = ChatBudget(group=True, now=0.0), BotBudget()
+    assert budget.wait(0.0, messages=10) == 0
+    budget.spend(0.0, messages=10)
+    assert budget.wait(0.0) == pytest.approx(8 / 0.9)  # of a burst of three seven are owed
+    assert budget.wait(20.0, messages=8) == 0
+    assert budget.wait(20.0, messages=9) == 40
+    budget.spend(20.0, messages=8)
+    assert budget.wait(40.0) == 20
+    for _ in range(2):
+        assert bot.wait(0.0, messages=10) == 0
+        bot.spend(0.0, messages=10)
+    assert bot.wait(0.0, messages=7) == 0
+    assert bot.wait(0.5, messages=8) == 0.5
+
+
 def test_frames_leave_room() -> None:
     budget, now = ChatBudget(group=True, now=0.0), 0.0
     for _ in range(8):
