@@ -12,7 +12,6 @@ from tests.telegram.test_files import SHOWN
 from surfacehost import File, NotReady, Reply
 from surfacehost_devkit.botapi import Fault, faults
 from surfacehost_devkit.botapi import Message as Sent
-from surfacehost_telegram.bot import Turn
 from surfacehost_telegram.budget import ChatBudget
 from surfacehost_telegram.upload import CLOUD_BYTES
 
@@ -39,28 +38,11 @@ def shown(sent: Sequence[Sent]) -> list[list[str]]:
     return [[one.content.shown_as if one.content.document else one.text for one in group] for _, group in together]
 
 
-ALBUMS: dict[str, tuple[list[tuple[str, str, bytes, str]], list[list[str]]]] = {
-    "photos and films": ([PHOTO, FILM, PHOTO], [["photo", "video", "photo"]]),
-    "more than ten": ([PHOTO] * 12, [["photo"] * 10, ["photo"] * 2]),
-    "one too many": ([PHOTO] * 11, [["photo"] * 10, ["photo"]]),
-    "what is read and what is heard": (
-        [PLAN, PLAN, SONG, SONG, PHOTO],
-        [["document"] * 2, ["audio"] * 2, ["photo"]],
-    ),
-    "what stands alone": ([VOICE, VOICE, PHOTO, PHOTO], [["voice"], ["voice"], ["photo"] * 2]),
-    "one that is no photo": ([PHOTO, LONG, PHOTO], [["photo"], ["document"], ["photo"]]),
-}
-
-
-@pytest.mark.parametrize(("files", "wanted"), ALBUMS.values(), ids=ALBUMS)
-async def test_what_goes_together_is_shown_as_one(
-    files: list[tuple[str, str, bytes, str]], wanted: list[list[str]], post: Post
-) -> None:
+async def test_the_caption_is_that_of_the_first(post: Post) -> None:
     caption = {"text": "see here", "entities": [{"type": "bold", "offset": 0, "length": 3}]}
-    sent = await post.send(several(post, *files, body=caption))
-    assert shown(sent) == wanted
-    assert [one.text for one in sent] == ["see here", *[""] * (len(sent) - 1)]
-    assert [one.content.document.data for one in sent if one.content.document] == [file[2] for file in files]
+    sent = await post.send(several(post, PHOTO, FILM, PHOTO, PHOTO, SONG, body=caption))
+    assert shown(sent) == [["photo", "video", "photo", "photo"], ["audio"]]
+    assert [one.text for one in sent] == ["see here", "", "", "", ""]
     assert [mark.type for one in sent for mark in one.entities] == ["bold"]
 
 
@@ -107,17 +89,15 @@ DOUBTS: dict[str, tuple[str, int, Fault]] = {
 }
 
 
-@pytest.mark.parametrize("process", ["the same", "another"])
 @pytest.mark.parametrize(("method", "earlier", "fault"), DOUBTS.values(), ids=DOUBTS)
-async def test_what_is_in_doubt_comes_once(method: str, earlier: int, fault: Fault, process: str, post: Post) -> None:
+async def test_what_is_in_doubt_comes_once(method: str, earlier: int, fault: Fault, post: Post) -> None:
     reply = several(post, *[PHOTO] * 9, VOICE, PLAN, PLAN, SONG)
     for _ in range(earlier):
         post.api.faults.plan(method, faults.delay(0))
     post.api.faults.plan(method, fault)
     with pytest.raises(NotReady):
         await post.send(reply)
-    if process == "another":
-        post.begin()
+    post.begin()
     await post.send(replace(reply, repeated=True, note=post.client.notes[reply.id]))
     sent = post.api.world.replies(post.alice.id)
     assert shown(sent) == [["photo"] * 9, ["voice"], ["document"] * 2, ["audio"]]
@@ -191,16 +171,3 @@ async def test_where_files_are_gone_when_it_goes_on_the_sentence_about_them_is_s
     gone = Reply(id=reply.id, event=post.event, kind="notice", body={"text": "gone", "entities": []}, repeated=True)
     await post.send(replace(gone, note=post.client.notes[reply.id]))
     assert shown(post.api.world.replies(post.alice.id)) == [["voice"], ["gone"]]
-
-
-async def test_an_album_waits_for_room_for_all_of_it(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    turns: list[Turn] = []
-    real = post.surface._budgets._wait_for_turn
-
-    async def seen(budget: Any, turn: Turn, endpoint: str) -> None:
-        turns.append(turn)
-        await real(budget, turn, endpoint)
-
-    monkeypatch.setattr(post.surface._budgets, "_wait_for_turn", seen)
-    await post.send(several(post, *[PHOTO] * 4, VOICE))
-    assert [turn.messages for turn in turns] == [4, 1]

@@ -179,7 +179,7 @@ async def _named(call: Call) -> AsyncIterator[Frame]:
         yield event
 
 
-def _can_show_files() -> None:
+def can_show_files() -> None:
     """In the host's process: let its agent have ``/demo shown <number> …`` and ``/demo named <address>``."""
     known = showcase.commands
 
@@ -197,7 +197,7 @@ def prepare() -> None:
     That is, between the calls about one chat, for calls whose answer was lost, and before it goes on with what stands
     beside messages.
     """
-    _can_show_files()
+    can_show_files()
     ChatBudget.RATE = 50
     vars(send).update(GRACE_S=0.2)
     vars(asides).update(AGAIN_S=0.5)
