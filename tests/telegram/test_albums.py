@@ -78,8 +78,6 @@ async def test_a_preview_goes_once_the_files_are_there(way: str, post: Post) -> 
 LACKING = 'Bad Request: failed to send message #2 with the error message "Message was not sent"'
 
 DOUBTS: dict[str, tuple[str, int, Fault]] = {
-    "an album that is there": ("sendMediaGroup", 0, faults.drop_after()),
-    "an album that is not": ("sendMediaGroup", 0, faults.reset()),
     "the second album": ("sendMediaGroup", 1, faults.drop_after()),
     "the second album, not there": ("sendMediaGroup", 1, faults.reset()),
     "one between them": ("sendVoice", 0, faults.drop_after()),

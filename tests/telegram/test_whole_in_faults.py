@@ -19,6 +19,7 @@ from tests.telegram.endings import (
     UNHEARD,
 )
 from tests.telegram.hurriedhost import DELIVERIES, Hurried, hurried_host
+from tests.telegram.test_files import SHOWN
 from tests.telegram.wholehost import WAIT_S
 
 from surfacehost_devkit.botapi import Bot, Fault, faults
@@ -203,7 +204,7 @@ async def test_what_becomes_of_an_album(hurried: Hurried) -> None:
         assert {one.thread_id for one in said} == {question.thread_id}
 
 
-async def test_killed_while_an_album_is_under_way(hurried: Hurried) -> None:
+async def test_killed_while_an_album_is_under_way(hurried: Hurried, disk: SmallDisk) -> None:
     faulty, world = hurried.api.faults, hurried.api.world
     asked: dict[str, tuple[Sent, list[str]]] = {}
     for name, command, method, fault, shown in (
@@ -211,13 +212,15 @@ async def test_killed_while_an_album_is_under_way(hurried: Hurried) -> None:
         ("after", ALBUM, "sendMediaGroup", faults.hang(acts=True), ["photo+photo+video"]),
         ("one by one", "/demo shown 0 2 1", "sendDocument", faults.hang(acts=True), ["photo", "document", "photo"]),
         ("behind an album", "/demo shown 1 0 6", "sendVoice", faults.hang(acts=True), ["photo+photo", "voice"]),
+        ("one is gone", "/demo shown 9 8 9", "sendMediaGroup", faults.hang(), ["document+document"]),
     ):
         alice = hurried.person()
         faulty.plan(f"{method} {alice.id}", fault)
         asked[name] = world.write(alice, command, bot=hurried.bot), shown
     await world.wait_for(lambda: faulty.hanging == len(asked) or None, timeout_s=WAIT_S)
     await asyncio.to_thread(hurried.host.kill)
-    faulty.release()
+    [gone] = [one for one in (disk.path / "var" / "media").iterdir() if one.read_bytes() == SHOWN[8][2]]
+    gone.unlink()
     await asyncio.to_thread(hurried.host.start)
     await asyncio.gather(
         *(hurried.answer(world.write(one.sender, "and?", bot=hurried.bot)) for one, _ in asked.values())
@@ -226,6 +229,8 @@ async def test_killed_while_an_album_is_under_way(hurried: Hurried) -> None:
     for name, (question, shown) in asked.items():
         assert hurried.shown(question) == shown, name
         assert hurried.said(question)[-1] == "echo: and?", name
+    assert hurried.said(asked["one is gone"][0])[1:3] == ["(a file, ab.pdf: it is not kept any more)", ""]
+    faulty.release()
 
 
 async def test_no_token_is_in_any_file_or_log(hurried: Hurried, disk: SmallDisk) -> None:
