@@ -49,7 +49,7 @@ class Sender:
     """Sends replies, those of one chat one after another.
 
     Its notes: ``last:<chat>`` the last message known to have arrived, and ``arrived:<chat>`` which reply that was;
-    where the account's own count of messages stands. With each reply, right before the call: see ``errand``. It reads
+    where the account's own count of messages stands, and may stand. With each reply, right before the call: see ``errand``. It reads
     ``moved:<chat>``, where a group went, which comes with what moved.
     """
 
