@@ -1,6 +1,5 @@
 """Several files as one message, and what is no album."""
 
-import json
 from typing import Any
 
 import httpx
@@ -64,38 +63,35 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("media", "reason"), REFUSED.values(), ids=REFUSED)
-async def test_all_or_nothing(media: list[Any], reason: str, client: Client, world: World, alice: Account) -> None:
-    with pytest.raises(BadRequest, match=f"(?i){reason}"):
-        await client.send_media_group(alice.id, media)
+async def test_all_or_nothing(client: Client, world: World, alice: Account) -> None:
+    for media, reason in REFUSED.values():
+        with pytest.raises(BadRequest, match=f"(?i){reason}"):
+            await client.send_media_group(alice.id, media)
     assert world.replies(alice.id) == []
 
 
-@pytest.mark.parametrize(
-    ("media", "reason"),
-    [
-        ("", 'parameter "media" is required'),
-        ("[", "can't parse media JSON object"),
-        ("{}", "expected an Array of InputMedia"),
-        ("[]", "there are no messages to send"),
-        ("[7]", "can't parse InputMedia: expected an Object"),
-        ('[{"media": "attach://a"}]', "can't parse InputMedia: can't find field \"type\""),
-        ('[{"type": "photo"}]', "can't parse InputMedia: media not found"),
-        ('[{"type": "photo", "media": "attach://a"}]', "can't parse InputMedia: media not found"),
-        *(
-            (json.dumps([{"type": kind, "media": "F"}]), f"can't parse InputMedia: {why}")
-            for kind, why in (
-                ("animation", 'type "animation" can\'t be used in sendMediaGroup'),
-                ("voice", 'type "voice" is unsupported'),
-            )
-        ),
-    ],
-)
-async def test_what_is_no_list_of_files(media: str, reason: str, api: BotApi, alice: Account, bot: Bot) -> None:
+NO_LISTS = {
+    "": 'parameter "media" is required',
+    "[": "can't parse media JSON object",
+    "{}": "expected an Array of InputMedia",
+    "[]": "there are no messages to send",
+    "[7]": "can't parse InputMedia: expected an Object",
+    '[{"media": "attach://a"}]': "can't parse InputMedia: can't find field \"type\"",
+    '[{"type": "photo"}]': "can't parse InputMedia: media not found",
+    '[{"type": "photo", "media": "attach://a"}]': "can't parse InputMedia: media not found",
+    '[{"type": "animation", "media": "F"}]': (
+        "can't parse InputMedia: type \"animation\" can't be used in sendMediaGroup"
+    ),
+    '[{"type": "voice", "media": "F"}]': 'can\'t parse InputMedia: type "voice" is unsupported',
+}
+
+
+async def test_what_is_no_list_of_files(api: BotApi, alice: Account, bot: Bot) -> None:
     async with httpx.AsyncClient(trust_env=False) as http:
-        asked = {"chat_id": alice.id, "media": media}
-        answer = await http.post(f"{api.url}/bot{bot.token}/sendMediaGroup", data=asked)
-    assert answer.json() == {"ok": False, "error_code": 400, "description": f"Bad Request: {reason}"}
+        for media, reason in NO_LISTS.items():
+            asked = {"chat_id": alice.id, "media": media}
+            answer = await http.post(f"{api.url}/bot{bot.token}/sendMediaGroup", data=asked)
+            assert answer.json() == {"ok": False, "error_code": 400, "description": f"Bad Request: {reason}"}
 
 
 async def test_who_may_not_and_what_is_lost(client: Client, api: BotApi, world: World, alice: Account) -> None:

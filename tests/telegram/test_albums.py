@@ -58,6 +58,16 @@ async def test_an_album_is_no_larger_than_a_request_may_be(post: Post) -> None:
     assert shown(await post.send(replace(reply, id="again"))) == [["document"]] * 4
 
 
+async def test_where_its_topic_is_gone_it_goes_to_the_chat_and_says_so(post: Post) -> None:
+    team = post.team()
+    team.is_forum = True
+    reply = several(post, PHOTO, PHOTO)
+    await post.send(replace(reply, event=replace(post.event, chat=str(team.id), topic="77", direct=False)))
+    [one, other] = post.api.world.replies(team)
+    assert (one.content.album, one.thread_id) == (other.content.album, None)
+    assert one.text.startswith("(The topic was deleted or closed")
+
+
 async def test_one_that_is_gone_from_the_disk_takes_no_other_along(post: Post) -> None:
     reply = several(post, PHOTO, PHOTO, PHOTO)
     reply.album[1].path.unlink()
