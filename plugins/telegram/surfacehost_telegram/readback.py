@@ -32,7 +32,7 @@ REMEMBERED = 1000
 NEWEST = "newest"
 """The note that holds the newest id of the account's own count."""
 EXPECTED = "expected"
-"""The note of where it may be beyond that, because of albums that were under way."""
+"""The note of how far beyond that it may be, by albums that were under way."""
 PRIVATE = "1"
 """Stands for all chats that are counted there."""
 

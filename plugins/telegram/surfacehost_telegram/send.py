@@ -49,8 +49,8 @@ class Sender:
     """Sends replies, those of one chat one after another.
 
     Its notes: ``last:<chat>`` the last message known to have arrived, and ``arrived:<chat>`` which reply that was;
-    where the account's own count of messages stands, and may stand. With each reply, right before the call: see ``errand``. It reads
-    ``moved:<chat>``, where a group went, which comes with what moved.
+    where the account's own count of messages stands, and how far it may be while albums are under way. With each reply,
+    right before the call: see ``errand``. It reads ``moved:<chat>``, where a group went, which comes with what moved.
     """
 
     def __init__(
