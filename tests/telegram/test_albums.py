@@ -12,6 +12,7 @@ from tests.telegram.test_files import SHOWN
 from surfacehost import File, NotReady, Reply
 from surfacehost_devkit.botapi import Fault, faults
 from surfacehost_devkit.botapi import Message as Sent
+from surfacehost_telegram import send
 from surfacehost_telegram.budget import ChatBudget
 from surfacehost_telegram.upload import CLOUD_BYTES
 
@@ -132,6 +133,17 @@ async def test_others_talk_in_the_middle_of_an_album(post: Post, monkeypatch: py
         await post.send(after)
     await post.send(replace(after, repeated=True, note=post.client.notes["after"]))
     assert len(post.api.world.replies(team)) == 10
+
+
+async def test_large_files_are_given_longer_to_arrive(post: Post) -> None:
+    reply = several(post, PLAN, PLAN)
+    reply = replace(reply, album=tuple(replace(one, size=20_000_000) for one in reply.album))
+    post.api.faults.plan("sendMediaGroup", faults.drop_after())
+    with pytest.raises(NotReady):
+        await post.send(reply)
+    await post.send(replace(reply, repeated=True, note=post.client.notes[reply.id]))
+    [sent], [looked, *_] = post.api.calls.of("sendMediaGroup"), post.api.calls.of("editMessageReplyMarkup")
+    assert looked.started - sent.started > 5 * send.GRACE_S * 0.9
 
 
 @pytest.mark.parametrize("refused", ["sendPhoto", "sendDocument"])

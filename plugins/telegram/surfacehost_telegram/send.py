@@ -29,9 +29,10 @@ PLACEHOLDER = "…"
 
 GRACE_S = 5.0
 """How long after a call whose answer was lost it may still be carried out; before that, looking says nothing."""
+GRACE_BYTES, MOST_GRACES = 10_000_000, 12
+"""For so many bytes of files as long again: a server passes on what it has whole. At the most so often."""
 
 log = logging.getLogger(__name__)
-
 
 _REFUSED = frozenset({Outcome.REFUSED, Outcome.FORMATTING, Outcome.FILE})
 """What Telegram says of an album, and perhaps not of its files."""
@@ -49,8 +50,8 @@ class Sender:
     """Sends replies, those of one chat one after another.
 
     Its notes: ``last:<chat>`` the last message known to have arrived, and ``arrived:<chat>`` which reply that was;
-    where the account's own count of messages stands, and how far it may be while albums are under way. With each reply,
-    right before the call: see ``errand``. It reads ``moved:<chat>``, where a group went, which comes with what moved.
+    where the account's own count of messages stands, or may stand. With each reply, right before the call: see
+    ``errand``. It reads ``moved:<chat>``, where a group went, which comes with what moved.
     """
 
     def __init__(
@@ -166,8 +167,9 @@ class Sender:
         tried = {"chat": chat, "after": reply.event.native.get("message_id", 0), "at": 0.0} | dict(errand.known or {})
         if tried["chat"] != chat:
             return []  # what was written in the group that moved here has no id here
+        grace_s = GRACE_S * min(1 + sum(file.size for file in letter.files) / GRACE_BYTES, MOST_GRACES)
         # By a clock that may have been turned: never more than the whole, never less than nothing.
-        await asyncio.sleep(min(GRACE_S, max(0.0, tried["at"] + GRACE_S - time.time())))
+        await asyncio.sleep(min(grace_s, max(0.0, tried["at"] + grace_s - time.time())))
         await self._know_ids()
 
         async def passed(message_id: int, end: int) -> None:
@@ -181,7 +183,7 @@ class Sender:
         if not found:
             log.info("reply %s has not arrived in chat %s; it is sent again", reply.id, chat)
         else:
-            log.info("reply %s is in chat %s already, as message %s", reply.id, chat, ", ".join(map(str, found)))
+            log.info("reply %s is in chat %s already: %s", reply.id, chat, ", ".join(map(str, found)))
         return found
 
     async def _look(
