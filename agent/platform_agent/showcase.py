@@ -44,6 +44,9 @@ def greet(name: str) -> str:
 <b>HTML is text here</b>, русский текст, 中文, العربية.
 """
 
+LOOKS = {"plain": "word{}", "bold": "**word{}**", "wide": "**длинный{}**"}
+"""How the words of `/demo stream` look; the last kind takes the most bytes, most of all where JSON is escaped."""
+
 
 async def help_text(call: Call) -> AsyncIterator[Frame]:
     """Every command with its sentence, also in answer to a name that there is none for."""
@@ -77,13 +80,12 @@ async def context(call: Call) -> AsyncIterator[Frame]:
 async def stream(call: Call) -> AsyncIterator[Frame]:
     """Words, one at a time."""
     count, interval, look = call.count(0, 20, 10_000), call.number(1, 0.1, 60), call.word(2, "plain")
-    if look not in ("plain", "bold"):
+    if look not in LOOKS:
         raise Usage
-    mark = "**" if look == "bold" else ""
     message_id = f"{call.turn.run_id}-answer"
     yield events.begin_text(message_id)
     for number in range(1, count + 1):
-        word = f"{mark}word{number}{mark}"
+        word = LOOKS[look].format(number)
         for event in events.add_text(message_id, word if number == 1 else f" {word}"):
             yield event
         await asyncio.sleep(interval)
@@ -222,7 +224,10 @@ def commands() -> Iterator[tuple[str, Command]]:
     yield "help", Command(usage="/demo help", sentence="this list", run=help_text)
     yield "memory", Command(usage="/demo memory", sentence="what this thread said before", run=memory)
     yield "context", Command(usage="/demo context", sentence="what the host told about you", run=context)
-    yield "stream", Command(usage="/demo stream [n] [s] [bold]", sentence="n words, one every s seconds", run=stream)
+    yield (
+        "stream",
+        Command(usage="/demo stream [n] [s] [bold|wide]", sentence="n words, one every s seconds", run=stream),
+    )
     yield "markdown", Command(usage="/demo markdown", sentence="every kind of formatting", run=markdown)
     yield "long", Command(usage="/demo long [chars] [text|code]", sentence="a long answer", run=long)
     yield "tool", Command(usage="/demo tool", sentence="a tool call", run=tool)

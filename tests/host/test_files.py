@@ -52,10 +52,11 @@ def test_what_can_not_be_had_is_said_and_the_rest_goes_on(book: Book) -> None:
     heard = book.ask("look", files=["big.bin", "gone.bin", "small.bin"])
     assert heard == (
         "I can't take big.bin: a file may have at most 0.001 MB.\n"
-        "I couldn't get gone.bin: it is not there any more.\n\n"
+        "I couldn't get gone.bin: it is gone or damaged.\n\n"
         "echo: look\nattachment: document small.bin (application/octet-stream, 1000 bytes)"
     )
-    assert book.ask("", files=["gone.bin"], locale="ru") == "Не удалось получить gone.bin: его больше нет."  # noqa: RUF001 - Russian
+    said = "Не удалось получить gone.bin: файла больше нет или он повреждён."  # noqa: RUF001 - Russian
+    assert book.ask("", files=["gone.bin"], locale="ru") == said
 
 
 def test_a_file_of_the_agents_arrives_behind_its_words(book: Book) -> None:

@@ -4,8 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest_asyncio
-from tests.matrix.conftest import MakeHost, MakePerson
-from tests.matrix.secretperson import SecretPerson
+from tests.matrix.conftest import MakePerson
 from tests.matrix.smallhost import SmallHost
 
 from surfacehost import Message, NotReady, Reply
@@ -153,38 +152,21 @@ async def test_what_became_of_the_first_preview_is_found_out(
     assert [edit.replaces for edit in await edits(alice, chat, bot)] == [arrived.event_id]
 
 
-async def test_in_encrypted_rooms_and_groups(
-    make: MakeHost, carol: SecretPerson, person: MakePerson, alice: MatrixPerson, bot: Account
+async def test_in_a_group_it_is_a_reply_that_notifies_once(
+    host: SmallHost, client: GrowingClient, person: MakePerson, alice: MatrixPerson, bot: Account
 ) -> None:
-    async with make() as host:
-        client = GrowingClient(host)
-        host.client = client  # type: ignore[assignment]  # a client like the other
-        room = await carol.chat_with(bot.user_id)
-        await carol.hears("hello")
-        asked = await carol.send(room, "think")
-        await host.until(lambda: asked in host.settled)
-        long = client.says = lambda _message: "Длинный ответ. " * 2_000  # six bytes for each letter, escaped
-        asked = await carol.send(room, "think long")
-        await host.until(lambda: asked in host.settled, timeout_s=60)
-        assert not host.failed
-        await carol.hears(f"* {host.surface.compose(long(host.messages[0]))[0]['body']}")
-        (grown, *_) = [event for event in carol.seen_in[room] if getattr(event, "body", "").startswith("It is **half")]
-        last = await carol.hears(f"* {WHOLE}")
-        assert last.source["content"]["m.new_content"]["body"] == WHOLE
-        assert last.source["content"]["m.relates_to"] == {"rel_type": "m.replace", "event_id": grown.event_id}
-
-        bob = await person("bob")
-        group = await alice.create_room(name="group", invite=[bot.user_id, bob.user_id])
-        await alice.wait_for(lambda: any(e.body == "hello" for e in alice.seen.events[group]))
-        client.says = lambda _message: WHOLE
-        asked = await alice.send(group, "think", mentions=[bot.user_id])
-        await host.until(lambda: asked in host.settled)
-        (answer,) = await answers(alice, group, bot)
-        assert answer.content["m.relates_to"] == {"m.in_reply_to": {"event_id": asked}}
-        assert answer.content["m.mentions"] == {"user_ids": [alice.user_id]}
-        *_, last_edit = await edits(alice, group, bot)
-        assert last_edit.content["m.mentions"] == {}
-        assert last_edit.content["m.new_content"]["m.mentions"] == {"user_ids": [alice.user_id]}
+    bob = await person("bob")
+    group = await alice.create_room(name="group", invite=[bot.user_id, bob.user_id])
+    await alice.wait_for(lambda: any(e.body == "hello" for e in alice.seen.events[group]))
+    asked = await alice.send(group, "think", mentions=[bot.user_id])
+    await host.until(lambda: asked in host.settled)
+    assert [reply.event.id for reply in client.sent][-1] == asked
+    (answer,) = await answers(alice, group, bot)
+    assert answer.content["m.relates_to"] == {"m.in_reply_to": {"event_id": asked}}
+    assert answer.content["m.mentions"] == {"user_ids": [alice.user_id]}
+    *_, last_edit = await edits(alice, group, bot)
+    assert last_edit.content["m.mentions"] == {}
+    assert last_edit.content["m.new_content"]["m.mentions"] == {"user_ids": [alice.user_id]}
 
 
 def test_an_edit_says_nothing_twice() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
@@ -18,7 +19,7 @@ from tests.matrix.test_encryption import garbled, raw_events
 from tests.matrix.test_files import media, small
 from tests.matrix.test_hazards import TO_DEVICE, claim, last_key, never_offered, seal, sealed_in
 from tests.matrix.test_verification import Verifier
-from tests.matrix.wholehost import LONG, Whole, delete_device, numbers_in, read_by, whole_host
+from tests.matrix.wholehost import Whole, contents_read_by, delete_device, read_by, whole_host
 
 from platform_agent.showcase import picture
 from surfacehost_devkit.homeserver import Account, Homeserver
@@ -98,6 +99,23 @@ async def test_files_come_in_and_go_out_encrypted(whole: Whole, room: str, carol
     assert small(await opened(whole, carol, sent["info"]["thumbnail_file"]))[0] == "JPEG"
 
 
+async def test_a_file_that_is_not_what_was_sent_is_named_and_reaches_nobody(
+    whole: Whole, room: str, carol: SecretPerson
+) -> None:
+    data = bytes(reversed(range(256))) * 300
+    uploaded, keys = await carol.nio.upload(
+        io.BytesIO(data), "audio/ogg", "voice.ogg", encrypt=True, filesize=len(data)
+    )
+    tampered = {"url": uploaded.content_uri, **keys, "hashes": {"sha256": "A" * 43}}
+    with whole.process.unharmed():
+        await carol.send(room, "listen", msgtype="m.audio", filename="voice.ogg", file=tampered)
+        await carol.hears("I couldn't get voice.ogg: it is gone or damaged.\n\necho: listen")
+        await carol.send(room, "still there?")
+        await carol.hears("echo: still there?")
+    kept = (whole.process.folder / "var" / "media").rglob("*")
+    assert data not in [one.read_bytes() for one in kept if one.is_file()]
+
+
 async def test_a_large_file_comes_in_in_little_memory(whole: Whole, room: str, carol: SecretPerson) -> None:
     data = bytes(19_000_000)
     uploaded, keys = await carol.nio.upload(io.BytesIO(data), "video/mp4", "film.mp4", encrypt=True, filesize=len(data))
@@ -115,12 +133,19 @@ async def opened(whole: Whole, carol: SecretPerson, file: dict[str, Any]) -> byt
     return data
 
 
-async def test_a_long_text_comes_whole_in_several_messages(room: str, carol: SecretPerson, bot: Account) -> None:
-    await carol.send(room, "!demo long 60000")
-    await carol.until(lambda: numbers_in(read_by(carol, room, bot))[-1:] == LONG[-1:])
-    said = read_by(carol, room, bot)[1:]
-    assert len(said) > 3
-    assert numbers_in(said) == LONG
+async def test_a_long_answer_takes_the_place_of_its_beginning_whole_and_formatted(
+    room: str, carol: SecretPerson, bot: Account
+) -> None:
+    await carol.send(room, "!demo stream 1400 0.001 wide")
+    await carol.until(lambda: "**длинный1400**" in read_by(carol, room, bot)[-1])
+    first, *others = contents_read_by(carol, room, bot)[1:]
+    assert others
+    body, formatted = (" ".join(one[kind] for one in (first, *others)) for kind in ("body", "formatted_body"))
+    words = [f"длинный{number}" for number in range(1, 1401)]
+    assert re.findall(r"\*\*(\w+)\*\*", body) == re.findall(r"<strong>(\w+)</strong>", formatted) == words
+    sealed = [event["content"] for event in await raw_events(carol, room, bot.user_id)]
+    edits = [content for content in sealed if content.get("m.relates_to", {}).get("rel_type") == "m.replace"]
+    assert len(json.dumps(edits[0])) > 55_000  # the latest: all that an event may hold is 65,536 bytes
 
 
 async def test_a_new_device_that_nobody_has_verified_can_read_what_is_said_from_then_on(
@@ -228,11 +253,21 @@ async def test_its_account_vouches_for_its_device_and_its_owner_compares_emoji(
     assert f"device {device} is signed by its account" in doctor
 
 
-async def test_a_second_run_on_its_data_is_refused_and_its_keys_are_under_a_secret(whole: Whole) -> None:
+async def test_a_second_run_on_its_data_is_refused_while_commands_work_and_its_keys_are_under_a_secret(
+    whole: Whole, room: str, carol: SecretPerson
+) -> None:
+    data_dir = whole.process.folder / "var"
     refused = await asyncio.to_thread(whole.process.command, "run")
-    assert refused.returncode != 0
-    assert "another" in refused.stderr + refused.stdout
-    folder = whole.process.folder / "var" / "matrix" / "crypto"
+    said = f"surfacehost: another surfacehost is using {data_dir}: stop it, or give this one its own\n"
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.endswith(said)
+    doctor = await asyncio.to_thread(whole.process.command, "doctor")
+    assert (doctor.returncode, "others can encrypt for our device" in doctor.stdout) == (0, True)
+    reset = await asyncio.to_thread(whole.process.command, "reset", "guide", "--person", carol.user_id)
+    assert reset.stderr == f"surfacehost: guide has made nothing for {carol.user_id}\n"
+    await carol.send(room, "still there?")
+    await carol.hears("echo: still there?")
+    folder = data_dir / "matrix" / "crypto"
     assert (folder.stat().st_mode & 0o777, (folder / "secret").stat().st_mode & 0o777) == (0o700, 0o600)
     assert (folder / "secret").read_text().strip() not in ("", "DEFAULT_KEY")
 

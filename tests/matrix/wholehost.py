@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -122,14 +123,19 @@ async def deactivate(homeserver: Homeserver, account: Account) -> None:
 
 def read_by(carol: SecretPerson, room: str, bot: Account) -> list[str]:
     """What the bot's messages in *room* say by now to somebody who can read them, edits applied."""
-    texts: dict[str, str] = {}
+    return [content["body"] for content in contents_read_by(carol, room, bot)]
+
+
+def contents_read_by(carol: SecretPerson, room: str, bot: Account) -> list[dict[str, Any]]:
+    """Everything that the bot's messages in *room* are by now to somebody who can read them, edits applied."""
+    contents: dict[str, dict[str, Any]] = {}
     for event in carol.seen_in[room]:
         if getattr(event, "sender", "") != bot.user_id or event.source["type"] != "m.room.message":
             continue
         content = event.source["content"]
         relation = content.get("m.relates_to", {})
         if relation.get("rel_type") == "m.replace":
-            texts[relation["event_id"]] = content["m.new_content"]["body"]
+            contents[relation["event_id"]] = content["m.new_content"]
         else:
-            texts[event.event_id] = content["body"]
-    return list(texts.values())
+            contents[event.event_id] = content
+    return list(contents.values())

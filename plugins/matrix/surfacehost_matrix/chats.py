@@ -38,6 +38,8 @@ MOST_UNREAD = 500
 """Encrypted events that are kept: anybody can send what nobody can read. And words that a key will not come."""
 UNREAD_S = 7 * 86400.0
 """How long they are kept, counted while the surface runs: a clock that is set makes nothing old."""
+NTH = "nth"
+"""In the note of an unread event: its number among those that are kept."""
 LIVED, NOTED_S = "lived", 600.0
 """The note of how long it has run, and how often that is noted."""
 TELL_AFTER_S = 60.0
@@ -193,7 +195,8 @@ class Chats:
         kept = {key: note for key, note in (self._notes | pending).items() if key.startswith(UNREAD) and note}
         if new in kept:
             return {}
-        notes: Notes = {new: {"room": room, "event": raw, "at": time.time(), LIVED: self._age()}}
+        number = 1 + max((note.get(NTH, 0) for note in kept.values()), default=0)
+        notes: Notes = {new: {"room": room, "event": raw, "at": time.time(), LIVED: self._age(), NTH: number}}
         return notes | _crowded_out({key: str(note["event"].get("sender")) for key, note in kept.items()}, kept)
 
     def withheld(self, told: Withheld, pending: Notes) -> Notes:
@@ -214,7 +217,7 @@ class Chats:
     def all_unread(self) -> Notes:
         """What ``unread`` has noted, oldest first."""
         unread = ((key, note) for key, note in self._notes.items() if key.startswith(UNREAD))
-        return dict(sorted(unread, key=lambda one: one[1]["at"]))
+        return dict(sorted(unread, key=lambda one: _order(one[1])))
 
     def all_asked(self) -> Notes:
         """The key requests that are open, by session."""
@@ -234,9 +237,9 @@ class Chats:
         if age - self._notes.get(LIVED, 0) > NOTED_S:
             notes[LIVED] = age
         left = {key: note for key, note in unread.items() if key not in notes}
-        for note in sorted(left.values(), key=lambda note: note["at"]):
-            is_due = now - note["at"] > TELL_AFTER_S or self.why_withheld(note, changed)
-            if is_due and note["room"] not in told:
+        for note in sorted(left.values(), key=_order):
+            waited = max(now - note["at"], age - note.get(LIVED, age))  # whichever clock was not set back
+            if (waited > TELL_AFTER_S or self.why_withheld(note, changed)) and note["room"] not in told:
                 due.setdefault(note["room"], note)
         read = told - {note["room"] for note in left.values()}
         notes |= {TOLD + room: None for room in read} | {TOLD + room: {"at": now} for room in due}
@@ -267,7 +270,12 @@ def _crowded_out(senders: Mapping[str, str], kept: Notes) -> Notes:
     if len(kept) < MOST_UNREAD:
         return {}
     ((loudest, _),) = Counter(senders.values()).most_common(1)
-    return {min((key for key, sender in senders.items() if sender == loudest), key=lambda key: kept[key]["at"]): None}
+    return {min((key for key, sender in senders.items() if sender == loudest), key=lambda key: _order(kept[key])): None}
+
+
+def _order(note: Notes) -> tuple[int, float]:
+    """The place of *note* among those of its kind: they are counted, because the clock may be set between two."""
+    return note.get(NTH, 0), note["at"]
 
 
 def _rooms_of(note: Notes) -> list[str]:

@@ -54,7 +54,6 @@ class Homeserver(Device):
         """
         super().__init__(url or settings.homeserver, settings.user_id, keys, pace, encrypts=settings.encryption)
         self._settings = settings
-        self._is_waiting = False
         self._news = asyncio.Condition()
         self._held = AsyncExitStack()
 
@@ -90,17 +89,10 @@ class Homeserver(Device):
             # nio limits neither a first sync nor one with full state.
             response = await self._while_it_answers(self._nio(call, limit_s=FIRST_SYNC_S))
         else:
-            response = await self._poll(since, wait_s)
+            call = self.nio.sync(timeout=round(1000 * min(wait_s, POLL_S)), sync_filter=wanted(PAGE), since=since)
+            response = await self._nio(call, limit_s=POLL_LIMIT_S)
         self._correct_model(response)
         return response
-
-    async def _poll(self, since: str | None, wait_s: float) -> Any:  # noqa: ANN401 - nio's SyncResponse
-        self._is_waiting = True
-        try:
-            call = self.nio.sync(timeout=round(1000 * min(wait_s, POLL_S)), sync_filter=wanted(PAGE), since=since)
-            return await self._nio(call, limit_s=POLL_LIMIT_S)
-        finally:
-            self._is_waiting = False
 
     async def _while_it_answers(self, call: Coroutine[Any, Any, T]) -> T:
         """*call*, while the homeserver answers others: one that is at work is waited for, one that is gone is not."""
@@ -159,14 +151,14 @@ class Homeserver(Device):
         return str(sent.event_id)
 
     async def is_encrypted(self, room: str) -> bool:
-        """Whether *room* is encrypted; asked of the server unless a sync has told, or would have by now.
+        """Whether *room* is encrypted; asked of the homeserver unless a sync has told that it is.
 
-        Encryption is never switched off again, but it may be switched on at any time. While a sync waits for news the
-        homeserver has none; between two syncs, or when one takes long to work through, it may.
+        Encryption is never switched off again, but it may be switched on at any time, and what tells of it may be on
+        its way for as long as a connection takes to be given up.
         """
         known = self.nio.rooms.get(room)
-        if known is not None and (known.encrypted or self._is_waiting):
-            return bool(known.encrypted)
+        if known is not None and known.encrypted:
+            return True
         return await self.state(room, "m.room.encryption") is not None
 
     async def _told_of(self, room: str) -> None:
