@@ -2,28 +2,35 @@
 
 import asyncio
 import shutil
+import signal
 import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import pytest_asyncio
 from tests.matrix.conftest import MakeHost
-from tests.matrix.smallhost import SmallHost, settings_of
+from tests.matrix.smallhost import SmallHost, settings_of, settings_text
 
 from surfacehost import Home
+from surfacehost_devkit.chaos.doom import Doom
+from surfacehost_devkit.chaos.lives import Lives
 from surfacehost_devkit.fakes import FakeMemory
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.matrixperson import MatrixPerson, login
+from surfacehost_matrix.device import Device
 from surfacehost_matrix.failures import Declined, ProofWanted
 from surfacehost_matrix.homeserver import Homeserver as Connection
+from surfacehost_matrix.identity import crosssigning
 from surfacehost_matrix.identity.crosssigning import CrossSigning, Published, Standing, publish
 from surfacehost_matrix.identity.recovery import read_recovery_key, write_recovery_key
-from surfacehost_matrix.identity.seeds import Seeds, from_base64
+from surfacehost_matrix.identity.seeds import USAGES, Seeds, SigningKey, from_base64
 from surfacehost_matrix.identity.storage import SecretStorage, describe, is_described, seal, unseal
 from surfacehost_matrix.login import enter
+from surfacehost_matrix.private import write_private
 
 
 @pytest_asyncio.fixture
@@ -51,56 +58,36 @@ async def signed(api: MatrixApi, host: SmallHost, user_id: str) -> Published:
             await asyncio.sleep(0.05)  # nothing tells when
 
 
-async def test_others_see_a_device_that_its_account_vouches_for(
-    make: MakeHost, alice: MatrixPerson, operator: MatrixApi, bot: Account, tmp_path: Path
-) -> None:
-    async with make() as host:
-        now = await signed(alice.api, host, bot.user_id)
-    assert not host.down
-    recovery = tmp_path / "recovery-key"
-    assert recovery.stat().st_mode & 0o777 == 0o600
-    key = read_recovery_key(recovery.read_text())
-    named = (await operator.call("GET", "user", bot.user_id, "account_data", "m.secret_storage.default_key"))["key"]
-    described = await operator.call("GET", "user", bot.user_id, "account_data", f"m.secret_storage.key.{named}")
-    assert is_described(key, described)
-    stored = await operator.call("GET", "user", bot.user_id, "account_data", "m.cross_signing.master")
-    master = from_base64(unseal(key, "m.cross_signing.master", stored["encrypted"][named]).decode())
-    assert Seeds.load(tmp_path / "crypto", (tmp_path / "crypto" / "secret").read_text()).master.seed == master  # type: ignore[union-attr]
-    async with make(host) as again:
-        await again.online()
-        assert await signed(alice.api, again, bot.user_id) == now
-    assert master not in b"".join(file.read_bytes() for file in (tmp_path / "crypto").iterdir())
+SIGNING = (
+    "recovery key after",  # it is on the disk
+    "seeds after",  # and so are the seeds
+    "PUT user/*/account_data/* after",  # the account's data say what the recovery key is
+    "PUT user/*/account_data/m.cross_signing.self_signing after",  # and hold two of three secrets
+    "PUT user/*/account_data/m.secret_storage.default_key after",  # and all, for clients to find
+    "POST keys/device_signing/upload after",  # the account is cross-signed
+    "POST keys/signatures/upload after",  # and its device is signed
+)
+"""The steps of a first start, each of which leaves something else behind."""
 
 
-class Killed(BaseException):
-    """The process ends here."""
+class Deadly(Doom):
+    """Knows what is written to the disk on the way as well."""
 
+    def arm(self) -> None:
+        """Wrap that too."""
+        Doom.arm(self)
+        write, save = write_private, Device.save_seeds
 
-class Deadly:
-    """Lets so many writes of a connection pass, on the disk or the homeserver, and dies after the last."""
+        def write_and_die(file: Path, text: str) -> None:
+            write(file, text)
+            self.reach("recovery key after")
 
-    def __init__(self, connection: Connection, lives: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.lives = lives
-        call, save = connection.call, connection.save_seeds
+        def save_and_die(device: Device, seeds: Seeds) -> None:
+            save(device, seeds)
+            self.reach("seeds after")
 
-        async def deadly_call(method: str, *path: str, **more: Any) -> dict[str, Any]:
-            answer = await call(method, *path, **more)
-            if path != ("keys", "query") and method != "GET":
-                self.die()
-            return answer
-
-        def deadly_save(seeds: Seeds) -> None:
-            self.die()
-            save(seeds)
-            self.die()
-
-        monkeypatch.setattr(connection, "call", deadly_call)
-        monkeypatch.setattr(connection, "save_seeds", deadly_save)
-
-    def die(self) -> None:
-        self.lives -= 1
-        if not self.lives:
-            raise Killed
+        patch.object(crosssigning, "write_private", write_and_die).start()
+        patch.object(Device, "save_seeds", save_and_die).start()
 
 
 @pytest_asyncio.fixture
@@ -114,27 +101,46 @@ async def connection(homeserver: Homeserver, bot: Account, tmp_path: Path) -> As
         yield connection
 
 
-async def test_killed_on_its_way_it_goes_on_with_the_same_identity(
-    homeserver: Homeserver, bot: Account, connection: Connection, tmp_path: Path
+async def test_killed_at_any_step_it_goes_on_with_the_same_identity_which_others_see(
+    homeserver: Homeserver, bot: Account, alice: MatrixPerson, operator: MatrixApi, tmp_path: Path
 ) -> None:
-    masters, deaths = set(), 0
-    for lives in range(1, 30):
-        with pytest.MonkeyPatch.context() as patched:
-            Deadly(connection, lives, patched)
-            try:
-                assert await CrossSigning(settings_of(homeserver, bot), tmp_path).settle(connection) is Standing.OURS
-            except Killed:
-                deaths += 1
-            else:
-                break
-        if seeds := connection.load_seeds():
-            masters.add(seeds.master.public)
-    now = await Published.of(connection, bot.user_id)
-    assert deaths == 5
-    assert masters == {now.master_key}
-    assert now.vouches_for(connection.device_id)
-    recovery = read_recovery_key((tmp_path / "recovery-key").read_text())
-    assert (await SecretStorage(connection).find(recovery)).master.public == now.master_key
+    data, keys, masters = tmp_path / "host" / "var" / "matrix", set(), set()
+    with Lives.of(tmp_path / "host", settings_text(homeserver.url, bot)) as lives:
+        for point in SIGNING:
+            lives.begin(Deadly(point=point))
+            assert await lives.ended() == -signal.SIGKILL, point
+            keys.add((data / "recovery-key").read_text())
+            masters |= {seeds.master for seeds in [seeds_in(data / "crypto")] if seeds}
+        lives.begin(Doom())
+        await lives.ready()
+    assert (len(keys), len(masters)) == (1, 1)
+    assert "signed" not in lives.log.read_text()  # which is told after the last step: it was not come to again
+    shown_now = await shown(alice.api, bot.user_id)
+    assert shown_now.master_key == masters.pop().public
+    ours = [device for device in shown_now.devices if shown_now.vouches_for(device)]
+    assert len(ours) == 1
+    seeds = await kept_for(operator, bot, read_recovery_key(keys.pop()))
+    assert seeds == seeds_in(data / "crypto")
+    assert seeds.master.seed not in b"".join(file.read_bytes() for file in (data / "crypto").iterdir())
+    assert (data / "recovery-key").stat().st_mode & 0o777 == 0o600
+
+
+def seeds_in(folder: Path) -> Seeds | None:
+    """What the host has on the disk."""
+    return Seeds.load(folder, (folder / "secret").read_text())
+
+
+async def kept_for(operator: MatrixApi, bot: Account, recovery: bytes) -> Seeds:
+    """What the account's secret storage gives to whoever has the *recovery* key."""
+
+    async def read(kind: str) -> dict[str, Any]:
+        return dict(await operator.call("GET", "user", bot.user_id, "account_data", kind))
+
+    named = (await read("m.secret_storage.default_key"))["key"]
+    assert is_described(recovery, await read(f"m.secret_storage.key.{named}"))
+    secrets = {f"m.cross_signing.{usage}": await read(f"m.cross_signing.{usage}") for usage in USAGES}
+    opened = [unseal(recovery, name, sealed["encrypted"][named]) for name, sealed in secrets.items()]
+    return Seeds(*(SigningKey(from_base64(seed.decode())) for seed in opened))
 
 
 async def test_keys_of_somebody_elses_making_are_not_replaced_but_recovered(

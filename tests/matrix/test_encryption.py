@@ -31,20 +31,6 @@ async def raw_events(person: SecretPerson, room: str, sender: str) -> list[dict[
     return [{"type": e.type, "content": e.content} for e in events if e.sender == sender and e.type in kinds]
 
 
-async def test_its_keys_outlive_a_restart(make: MakeHost, carol: SecretPerson, bot: Account) -> None:
-    async with make() as first:
-        room = await carol.chat_with(bot.user_id)
-        await carol.hears("hello")
-    for number in range(3):
-        await carol.send(room, f"while away {number}")
-    async with make(first) as second:
-        await carol.hears("echo: while away 2")
-        await carol.send(room, "and now")
-        await carol.hears("echo: and now")
-    assert [message.text for message in second.messages] == [*(f"while away {n}" for n in range(3)), "and now"]
-    assert not second.failed
-
-
 async def test_a_long_absence_leaves_no_gap(make: MakeHost, carol: SecretPerson, bot: Account) -> None:
     async with make() as first:
         room = await carol.chat_with(bot.user_id)
@@ -54,23 +40,6 @@ async def test_a_long_absence_leaves_no_gap(make: MakeHost, carol: SecretPerson,
     async with make(first) as second:
         await second.until(lambda: len(second.settled) == 105, timeout_s=60)
     assert sorted(int(message.text) for message in second.messages) == list(range(104))
-
-
-async def test_a_message_is_read_when_its_key_comes(make: MakeHost, carol: SecretPerson, bot: Account) -> None:
-    async with make() as first:
-        room = await carol.chat_with(bot.user_id)
-        await carol.hears("hello")
-        carol.nio.holding = True
-        secret = await carol.send(room, "late")
-        await first.until(lambda: first.settled)
-        await first.until(lambda: any(key.startswith("unread:") for key in first.memory.values))
-        assert not first.messages
-    async with make(first) as second:
-        await second.online()
-        await carol.nio.hand_over()
-        await carol.hears("echo: late")
-        assert [message.id for message in second.messages] == [secret]
-        assert not await second.memory.items("unread:")
 
 
 async def test_encrypted_state_is_no_state(host: SmallHost, carol: SecretPerson, bot: Account) -> None:

@@ -3,21 +3,24 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-from tests.matrix.conftest import MakeHost
 from tests.matrix.secretperson import SecretPerson
-from tests.matrix.smallhost import SmallHost, settings_text
+from tests.matrix.smallhost import settings_text
 
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.hostprocess import HostProcess, wait_until
+from surfacehost_devkit.turnedclock import TurnedClock
+from surfacehost_matrix import chats
+from surfacehost_matrix import homeserver as reading
 from surfacehost_matrix.surface import NO_KEY
 
 SENTENCE = NO_KEY["en"]
+DAY = 86_400
 
 
 def asked(carol: SecretPerson, action: str) -> list[dict[str, Any]]:
@@ -36,78 +39,109 @@ async def forward(carol: SecretPerson, bot: Account, request: dict[str, Any], se
     await carol.nio.to_device(message)
 
 
-@pytest.mark.parametrize("sparse", [False, True])  # with and without what is deprecated
+@dataclass(frozen=True)
+class Impatient(TurnedClock):
+    """What a host does first: its clock can be set, and people are told of a missing key after two seconds."""
+
+    def __call__(self) -> None:
+        TurnedClock.__call__(self)
+        chats.TELL_AFTER_S, reading.POLL_S = 2, 1
+
+
+@asynccontextmanager
+async def real_host(server: Homeserver, bot: Account, folder: Path, clock: TurnedClock) -> AsyncIterator[HostProcess]:
+    settings = settings_text(server.url, bot, defaults='busy = "queue"')
+    with HostProcess(folder / "host", settings, first=clock) as host:
+        await asyncio.to_thread(host.wait_ready)
+        yield host
+
+
 async def test_a_missing_key_is_asked_for_and_withdrawn_once(
-    make: MakeHost, carol: SecretPerson, bot: Account, caplog: pytest.LogCaptureFixture, *, sparse: bool
+    carol: SecretPerson, bot: Account, homeserver: Homeserver, tmp_path: Path
 ) -> None:
-    carol.nio.sparse = sparse
-    async with make() as first:
-        room = await carol.chat_with(bot.user_id)
-        await carol.hears("hello")
-        carol.nio.holding = True
-        await carol.send(room, "one")
-        await carol.send(room, "two")
-        await carol.until(lambda: asked(carol, "request"))
-        await first.until(lambda: len(open_requests(first)) == 1)
-    async with make(first) as second:
-        await second.online()
-        (request,) = asked(carol, "request")
-        assert request["body"]["room_id"] == room
-        assert request["body"]["sender_key"] == carol.nio.olm.account.identity_keys["curve25519"]  # as for any device
-        assert request["requesting_device_id"] == second.memory.values["login"]["device_id"]
-        await forward(carol, bot, request, sender_key="x" * 43)
-        await second.until(lambda: "forwards a key that is not theirs" in caplog.text)
-        assert not second.messages
-        await forward(carol, bot, request)
-        await carol.hears("echo: two")
-        await carol.until(lambda: asked(carol, "request_cancellation"))
-        await second.until(lambda: not open_requests(second))
-        await forward(carol, bot, request)  # not asked for any more
-        await second.until(lambda: "or was not asked for" in caplog.text)
+    clock = TurnedClock(tmp_path / "clock")
+    async with real_host(homeserver, bot, tmp_path, clock) as host:
+        rooms = []
+        for sparse in (False, True):  # with and without what is deprecated
+            rooms.append(await carol.chat_with(bot.user_id))
+            await carol.until(lambda: heard(carol, bot, rooms[-1]))
+            carol.nio.holding, carol.nio.sparse = True, sparse
+            await carol.send(rooms[-1], "one")
+            await noted(tmp_path, "unread:%", 2 * len(rooms) - 1)
+            clock.turn(-DAY * len(rooms))
+            await carol.send(rooms[-1], "two")
+            await noted(tmp_path, "unread:%", 2 * len(rooms))
+        await noted(tmp_path, "asked:%", 2)
+        host.kill()
+        await asyncio.to_thread(host.start)
+        await carol.until(lambda: len(asked(carol, "request")) == 2)
+        for room, request in zip(rooms, asked(carol, "request"), strict=True):
+            await come_to_terms(host, carol, bot, room, request)
+        await noted(tmp_path, "asked:%", 0)
+        await noted(tmp_path, "unread:%", 0)
         carol.nio.holding = False
-        carol.nio.invalidate_outbound_session(room)
-        await carol.send(room, "three")
-        await carol.hears("echo: three")
-    assert [message.text for message in second.messages] == ["one", "two", "three"]
-    assert [len(asked(carol, action)) for action in ("request", "request_cancellation")] == [1, 1]
-    assert not await second.memory.items("unread:")
-    assert not second.down
+        for room in rooms:
+            carol.nio.invalidate_outbound_session(room)
+            await carol.send(room, "three")
+            await carol.until(lambda room=room: "echo: three" in heard(carol, bot, room))  # type: ignore[misc]
+        said = [heard(carol, bot, room)[1:] for room in rooms]
+        assert said == [["echo: one", "echo: two", "echo: three"]] * 2
+        assert [len(asked(carol, action)) for action in ("request", "request_cancellation")] == [2, 2]
+        device = note(tmp_path, "login")["device_id"]
+        for code, is_told_first in (("m.unverified", True), ("m.blacklisted", False)):
+            await withheld(carol, bot, device, code, is_told_first=is_told_first)
+        assert all(f"{code}: not you\\n'" in host.log_text() for code in ("m.unverified", "m.blacklisted"))
 
 
-def open_requests(host: SmallHost) -> list[str]:
-    return [key for key in host.memory.values if key.startswith("asked:")]
+async def come_to_terms(host: HostProcess, carol: SecretPerson, bot: Account, room: str, request: Any) -> None:
+    """Carol answers the *request* with what is not hers, with what is, and once more when that is not wanted."""
+    assert request["body"]["room_id"] == room
+    assert request["body"]["sender_key"] == carol.nio.olm.account.identity_keys["curve25519"]  # as for any device
+    async with refusing(host):
+        await forward(carol, bot, request, sender_key="x" * 43)
+    assert len(heard(carol, bot, room)) == 1
+    await forward(carol, bot, request)
+    await carol.until(lambda: "echo: two" in heard(carol, bot, room))
+    await until(lambda: any(one["request_id"] == request["request_id"] for one in asked(carol, "request_cancellation")))
+    async with refusing(host):
+        await forward(carol, bot, request)
+
+
+@asynccontextmanager
+async def refusing(host: HostProcess) -> AsyncIterator[None]:
+    """Wait until *host* has refused the key that is forwarded inside."""
+
+    def told() -> int:
+        return host.log_text().count("forwards a key that is not theirs, or was not asked for")
+
+    before = told()
+    yield
+    await until(lambda: told() > before)
 
 
 async def test_where_no_key_comes_people_are_told_once_wherever_it_is_killed(
     carol: SecretPerson, bot: Account, homeserver: Homeserver, tmp_path: Path
 ) -> None:
-    settings = settings_text(homeserver.url, bot, defaults='busy = "queue"')
-    with HostProcess(tmp_path / "host", settings) as host:
-        await asyncio.to_thread(host.wait_ready)
-        talk = room = await carol.chat_with(bot.user_id)
+    clock = Impatient(tmp_path / "clock")
+    async with real_host(homeserver, bot, tmp_path, clock) as host:
+        room = await carol.chat_with(bot.user_id)
         await carol.until(lambda: heard(carol, bot, room))
         carol.nio.holding = True
         await carol.send(room, "unreadable")
         await carol.send(room, "this one too")
-        await asyncio.to_thread(wait_until, lambda: len([*unread(tmp_path)]) == 2, 20)
+        await noted(tmp_path, "unread:%", 2)
         host.kill()
-        for key, kept in unread(tmp_path):
-            write(tmp_path, key, kept | {"at": kept["at"] - 61})
-        host.start()
+        clock.turn(-DAY)
+        await asyncio.to_thread(host.start)
         await carol.until(lambda: SENTENCE in heard(carol, bot, room))
         host.kill()  # perhaps before it knows that this has arrived
-        host.start()
+        clock.turn(DAY)
+        await asyncio.to_thread(host.start)
         carol.nio.invalidate_outbound_session(room)
         await carol.nio.hand_over()
-        carol.nio.holding = False
         await carol.send(room, "and now?")
         await carol.until(lambda: "echo: and now?" in heard(carol, bot, room))
-        device = (await asyncio.to_thread(note, tmp_path, "login"))["device_id"]
-        for code, is_told_first in (("m.unverified", True), ("m.blacklisted", False)):
-            await withheld(carol, bot, device, code, is_told_first=is_told_first)
-        logged = host.log_text()
-    assert all(f"{code}: not you\\n'" in logged for code in ("m.unverified", "m.blacklisted"))
-    assert heard(carol, bot, talk)[1:] == [SENTENCE, "echo: unreadable", "echo: this one too", "echo: and now?"]
+    assert heard(carol, bot, room)[1:] == [SENTENCE, "echo: unreadable", "echo: this one too", "echo: and now?"]
 
 
 async def withheld(carol: SecretPerson, bot: Account, device: str, code: str, *, is_told_first: bool) -> None:
@@ -131,9 +165,13 @@ def heard(carol: SecretPerson, bot: Account, room: str) -> list[str]:
     return [getattr(event, "body", "?") for event in events]
 
 
-def unread(folder: Path) -> Iterator[tuple[str, Any]]:
-    """What the host has noted of what it can't read."""
-    return notes(folder, "unread:%")
+async def noted(folder: Path, like: str, count: int) -> None:
+    """Wait until the host has so many notes with keys *like* that."""
+    await until(lambda: len([*notes(folder, like)]) == count)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    await asyncio.to_thread(wait_until, condition, 20)
 
 
 def note(folder: Path, key: str) -> Any:
@@ -145,9 +183,3 @@ def notes(folder: Path, like: str) -> Iterator[tuple[str, Any]]:
     with closing(sqlite3.connect(file)) as database:
         rows = database.execute("select key, value from note where key like ?", (like,)).fetchall()
     return ((key, json.loads(value)) for key, value in rows)
-
-
-def write(folder: Path, key: str, value: Any) -> None:
-    file = folder / "host" / "var" / "surfacehost.db"
-    with closing(sqlite3.connect(file)) as database, database:
-        database.execute("update note set value = ? where key = ?", (json.dumps(value), key))
