@@ -20,7 +20,9 @@ class SecretSide(MatrixSide):
 
     rare: Mapping[str, str] = {}
     steps: Mapping[str, str] = {
-        step.replace("m.room.message", "m.room.encrypted"): then for step, then in MatrixSide.steps.items()
+        **{step.replace("m.room.message", "m.room.encrypted"): then for step, then in MatrixSide.steps.items()},
+        "PUT sendToDevice/m.room.encrypted/* before": "who reads the answer has no key: another one is handed out",
+        "PUT sendToDevice/m.room.encrypted/* after": "they have it, and nothing came: another one is handed out",
     }
 
     def __init__(self, carol: SecretPerson, homeserver: str, bot: Account) -> None:
@@ -32,6 +34,8 @@ class SecretSide(MatrixSide):
         self.conversations = [await self._carol.chat_with(self._user_id) for _ in range(3)]
 
     async def say(self, conversation: str, text: str) -> None:
+        """Under a key of its own, which comes with the same sync: a crash that loses it costs the answer."""
+        self._carol.nio.invalidate_outbound_session(conversation)
         await self._carol.send(conversation, text)
 
     async def heard(self, conversation: str) -> list[str]:

@@ -1,9 +1,6 @@
 """The bot's device is signed by its account, wherever it is killed on the way there."""
 
-import asyncio
-import shutil
 import signal
-import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +8,7 @@ from unittest.mock import patch
 
 import pytest
 import pytest_asyncio
-from tests.matrix.conftest import MakeHost
-from tests.matrix.smallhost import SmallHost, settings_of, settings_text
+from tests.matrix.smallhost import settings_of, settings_text
 
 from surfacehost import Home
 from surfacehost_devkit.chaos.doom import Doom
@@ -45,17 +41,6 @@ async def operator(homeserver: Homeserver, bot: Account) -> AsyncIterator[Matrix
 async def shown(api: MatrixApi, user_id: str) -> Published:
     answer = await api.call("POST", "keys", "query", json={"device_keys": {user_id: []}})
     return Published.read(answer, user_id)
-
-
-async def signed(api: MatrixApi, host: SmallHost, user_id: str) -> Published:
-    """What everybody sees of the bot, once its device is signed."""
-    async with asyncio.timeout(20):
-        while True:
-            now = await shown(api, user_id)
-            device = host.memory.values.get("login", {}).get("device_id")
-            if device is not None and now.vouches_for(device):
-                return now
-            await asyncio.sleep(0.05)  # nothing tells when
 
 
 SIGNING = (
@@ -172,24 +157,6 @@ async def test_replacing_keys_takes_the_password(bot: Account, connection: Conne
         await publish(connection, second, "wrong")
     await publish(connection, second, bot.password)
     assert (await Published.of(connection, bot.user_id)).master_key == second.master.public
-
-
-async def test_a_new_device_is_signed_by_the_same_account(
-    make: MakeHost, homeserver: Homeserver, alice: MatrixPerson, bot: Account, tmp_path: Path
-) -> None:
-    async with make() as first:
-        before = await signed(alice.api, first, bot.user_id)
-    device = first.memory.values["login"]["device_id"]
-    async with SmallHost(settings_of(homeserver, bot), tmp_path, first, restored_at=time.time()) as restored:
-        await restored.until(lambda: restored.down)
-        await restored.online()
-        assert restored.memory.values["login"]["device_id"] != device
-        assert (await signed(alice.api, restored, bot.user_id)).master_key == before.master_key
-    shutil.rmtree(tmp_path / "crypto")  # which the recovery key lies beside
-    async with make(restored) as anew:
-        await anew.until(lambda: anew.down)
-        await anew.online()
-        assert (await signed(alice.api, anew, bot.user_id)).master_key == before.master_key
 
 
 def test_a_recovery_key_is_read_as_people_write_it() -> None:

@@ -1,7 +1,6 @@
 """End-to-end encrypted rooms, with nio as the other side."""
 
 import asyncio
-import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -177,22 +176,6 @@ async def test_one_users_keys_are_left_out_alone(odd: str) -> None:
     assert known == {"@good:x"}
     assert tracked == {"@odd:x"}
     assert machine.users_for_key_query == {"@new:x"}
-
-
-async def test_lost_keys_make_a_new_device(make: MakeHost, carol: SecretPerson, bot: Account, tmp_path: Path) -> None:
-    async with make() as first:
-        room = await carol.chat_with(bot.user_id)
-        await carol.hears("hello")
-    before = await first.memory.get("login")
-    shutil.rmtree(tmp_path / "crypto")
-    async with make(first) as second:
-        await second.online()
-        after = await second.memory.get("login")
-        assert after["device_id"] != before["device_id"]
-        await carol.until(lambda: after["device_id"] in carol.nio.device_store[bot.user_id])
-        await carol.send(room, "do you know me?")
-        await carol.hears("echo: do you know me?")
-    assert [type(error) for error in second.down] == [NotReady]
 
 
 async def test_switched_off_it_stays_silent(

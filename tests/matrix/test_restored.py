@@ -1,89 +1,93 @@
 """Keys from an older copy: the device is replaced, and encrypted rooms are readable both ways again."""
 
+import asyncio
 import shutil
-import time
-from copy import deepcopy
+from contextlib import aclosing
 from pathlib import Path
 
-import pytest
-from tests.matrix.conftest import MakeHost
 from tests.matrix.secretperson import SecretPerson
-from tests.matrix.smallhost import SmallHost, settings_of
+from tests.matrix.smallhost import PASSWORD, settings_text
+from tests.matrix.test_crosssigning import shown
+from tests.matrix.test_keyrequests import heard, note, until
 
-from surfacehost import NotReady, Refused
 from surfacehost_devkit.homeserver import Account, Homeserver
+from surfacehost_devkit.hostprocess import HostProcess, surface_in
+from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.matrixperson import login
+from surfacehost_devkit.restoring import back_up, restore
 
 
-class Copy:
-    """What a host has, as it was."""
-
-    def __init__(self, host: SmallHost, data_dir: Path) -> None:
-        self._kept = deepcopy((host.memory.values, host.put.cursor, host.put.events, host.settled))
-        self._keys = shutil.copytree(data_dir / "crypto", data_dir / "copy")
-
-    def restore(self, host: SmallHost, data_dir: Path) -> None:
-        host.memory.values, host.put.cursor, host.put.events, host.settled = self._kept
-        shutil.rmtree(data_dir / "crypto")
-        self._keys.rename(data_dir / "crypto")
-
-
-@pytest.mark.parametrize("meanwhile", ["the host restarts", "she takes a new key"])
 async def test_what_was_written_meanwhile_is_read_and_what_is_written_then(
-    make: MakeHost, homeserver: Homeserver, carol: SecretPerson, bot: Account, tmp_path: Path, meanwhile: str
+    homeserver: Homeserver, carol: SecretPerson, bot: Account, tmp_path: Path
 ) -> None:
-    """A start hands out new keys by ratchets that turn; a key that waits for the old device must be fetched first."""
-    async with make() as host:
+    """What was written under a key that waits for the old device, which has to fetch it first."""
+    with HostProcess(tmp_path / "host", settings_text(homeserver.url, bot)) as host:
+        await asyncio.to_thread(host.wait_ready)
         room = await carol.chat_with(bot.user_id)
-        await carol.hears("hello")
-        await carol.send(room, "before the copy")
-        await carol.hears("echo: before the copy")
-        await host.until(lambda: len(host.settled) == 2)
-        copy = Copy(host, tmp_path)
-    if meanwhile == "the host restarts":
-        async with make(host) as host:
-            await carol.send(room, "after the copy")
-            await carol.hears("echo: after the copy")
-    else:
+        await carol.until(lambda: heard(carol, bot, room))
+        await answered(carol, bot, room, "before the copy")
+        first, master = await vouched_for(carol, bot, tmp_path)
+        copy = await asyncio.to_thread(back_up, host, tmp_path / "copy")
+        await asyncio.to_thread(host.stop)
         carol.nio.invalidate_outbound_session(room)
-    await carol.send(room, "while away")
-    before = host.memory.values["login"]["device_id"]
-    copy.restore(host, tmp_path)
-    restored_at = time.time()
-    async with SmallHost(settings_of(homeserver, bot), tmp_path, host, restored_at=restored_at) as second:
-        await carol.hears("echo: while away")
-        assert second.memory.values["login"]["device_id"] != before
+        await carol.send(room, "while away")
+        await asyncio.to_thread(restore, host, copy)
+        await asyncio.to_thread(host.start)
+        await carol.until(lambda: heard(carol, bot, room)[-1] == "echo: while away")
         await carol.until(lambda: len([*carol.nio.device_store.active_user_devices(bot.user_id)]) == 1)
-        for number in range(3):
-            await carol.send(room, f"and now {number}")
-            await carol.hears(f"echo: and now {number}")
-    assert [type(error) for error in second.down] == [NotReady]
-    async with SmallHost(settings_of(homeserver, bot), tmp_path, second, restored_at=restored_at) as third:
-        await carol.send(room, "once is enough")
-        await carol.hears("echo: once is enough")
-    assert third.memory.values["login"] == second.memory.values["login"]
-    assert not third.down
+        await answered(carol, bot, room, "and now?")
+        second, by = await vouched_for(carol, bot, tmp_path)
+        assert (second != first, by) == (True, master)
+        host.kill()
+        await asyncio.to_thread(host.start)
+        await answered(carol, bot, room, "once is enough")
+        assert await vouched_for(carol, bot, tmp_path) == (second, master)
+
+        host.kill()
+        shutil.rmtree(tmp_path / "host" / "var" / "matrix" / "crypto")  # which the recovery key lies beside
+        await asyncio.to_thread(host.start)
+        await until(lambda: note(tmp_path, "device")["id"] not in (first, second))
+        third, by = await vouched_for(carol, bot, tmp_path)
+        assert (third not in (first, second), by) == (True, master)
+        await carol.until(lambda: third in carol.nio.device_store[bot.user_id])
+        await answered(carol, bot, room, "do you know me?")
 
 
 async def test_without_a_password_it_asks_for_a_new_token(
-    make: MakeHost, homeserver: Homeserver, carol: SecretPerson, bot: Account, tmp_path: Path
+    homeserver: Homeserver, carol: SecretPerson, bot: Account, tmp_path: Path
 ) -> None:
-    async with make() as first:
+    def settings(token: str) -> str:
+        return settings_text(homeserver.url, bot).replace(f'password = "{PASSWORD}"', f'access_token = "{token}"')
+
+    old = (await login(homeserver.url, bot.user_id, PASSWORD)).access_token
+    with HostProcess(tmp_path / "host", settings(old)) as host:
+        await asyncio.to_thread(host.wait_ready)
         room = await carol.chat_with(bot.user_id)
-        await carol.hears("hello")
-        await carol.send(room, "before the copy")
-        await carol.hears("echo: before the copy")
-    old = first.memory.values["login"]["access_token"]
-    new = (await login(homeserver.url, bot.user_id, bot.password)).access_token
-    settings = {"password": None, "access_token": old}
-    restored_at = time.time()
-    async with SmallHost(settings_of(homeserver, bot, **settings), tmp_path, first, restored_at=restored_at) as second:
-        await second.until(lambda: second.down)
-    (error,) = second.down
-    assert isinstance(error, Refused)
-    assert str(error) == "the encryption keys of the access token's device are an older copy; make a new token"
-    settings["access_token"] = new
-    async with SmallHost(settings_of(homeserver, bot, **settings), tmp_path, second, restored_at=restored_at) as third:
-        await third.online()
-        await carol.send(room, "and now")
-        await carol.hears("echo: and now")
+        await carol.until(lambda: heard(carol, bot, room))
+        copy = await asyncio.to_thread(back_up, host, tmp_path / "copy")
+        await asyncio.to_thread(host.stop)
+        await asyncio.to_thread(restore, host, copy)
+        await asyncio.to_thread(host.start)
+        status = await asyncio.to_thread(host.wait_for, lambda told: surface_in(told, "matrix")["state"] == "parked")
+        reason = surface_in(status, "matrix")["reason"]
+        assert reason == "the encryption keys of the access token's device are an older copy; make a new token"
+        await asyncio.to_thread(host.stop)
+        anew = await login(homeserver.url, bot.user_id, PASSWORD)
+        host.configure(settings(anew.access_token))
+        await asyncio.to_thread(host.start)
+        await carol.until(lambda: anew.device_id in carol.nio.device_store[bot.user_id])  # what came before is lost
+        await answered(carol, bot, room, "and now?")
+
+
+async def answered(carol: SecretPerson, bot: Account, room: str, text: str) -> None:
+    """Carol asks, and can read the answer."""
+    await carol.send(room, text)
+    await carol.until(lambda: heard(carol, bot, room)[-1] == f"echo: {text}")
+
+
+async def vouched_for(carol: SecretPerson, bot: Account, folder: Path) -> tuple[str, str | None]:
+    """The bot's device, once its account has signed it, and the account's master key."""
+    async with aclosing(MatrixApi(carol.nio.homeserver, carol.nio.access_token)) as api, asyncio.timeout(20):
+        while not (now := await shown(api, bot.user_id)).vouches_for(device := note(folder, "device")["id"]):
+            pass
+        return device, now.master_key
