@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from tests.both.conftest import PASSWORD, unique
 from tests.faults.conftest import Stage
-from tests.matrix.secretperson import SecretPerson
-from tests.matrix.test_encryption import raw_events
+from tests.matrix.secretperson import SecretPerson, raw_events
 
 from surfacehost_devkit.botapi import faults
 from surfacehost_devkit.faultproxy import Passage

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from nio import (  # type: ignore[import-untyped]  # nio ships no type marker
 )
 
 from surfacehost_devkit.homeserver import Account, Homeserver
+from surfacehost_devkit.matrixapi import MatrixApi
 
 
 class HoldingClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
@@ -149,3 +151,11 @@ class SecretPerson:
             await self.nio.keys_query()
         async with self._changed:
             self._changed.notify_all()
+
+
+async def raw_events(person: SecretPerson, room: str, sender: str) -> list[dict[str, Any]]:
+    """What the homeserver holds of a sender's messages in a room, the latest first."""
+    async with aclosing(MatrixApi(person.nio.homeserver, person.nio.access_token)) as api:
+        events = [event async for event in api.messages(room)]
+    kinds = ("m.room.message", "m.room.encrypted")
+    return [{"type": e.type, "content": e.content} for e in events if e.sender == sender and e.type in kinds]

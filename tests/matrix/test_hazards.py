@@ -152,6 +152,18 @@ async def test_nothing_that_is_sent_to_its_device_does_harm(
     assert not host.down
 
 
+def garbled(bot_key: str) -> list[dict[str, Any]]:
+    """What pretends to be encrypted for the device with this key."""
+    whole = {
+        "algorithm": "m.olm.v1.curve25519-aes-sha2",
+        "sender_key": "x" * 43,
+        "ciphertext": {bot_key: {"type": 0, "body": "AAAA"}},
+    }
+    bodies: list[Any] = [{"type": 1, "body": "?"}, {"type": 7}, []]
+    odd: list[dict[str, Any]] = [{}, {"sender_key": ""}, {"sender_key": "!!!"}, {"ciphertext": []}]
+    return [whole | one for one in [*odd, *({"ciphertext": {bot_key: body}} for body in bodies)]] + [{}]
+
+
 async def claim(api: MatrixApi, bot: Account, device: str, times: int) -> int:
     """Take one-time keys of the bot's device, as anybody may; how many there were."""
     return sum(not key.get("fallback") for key in (await claimed(api, bot, device, times)).values())

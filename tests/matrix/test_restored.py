@@ -21,7 +21,8 @@ async def test_what_was_written_meanwhile_is_read_and_what_is_written_then(
     homeserver: Homeserver, carol: SecretPerson, bot: Account, tmp_path: Path
 ) -> None:
     """What was written under a key that waits for the old device, which has to fetch it first."""
-    with HostProcess(tmp_path / "host", settings_text(homeserver.url, bot)) as host:
+    defaults = 'busy = "queue"\nrate_per_minute = 0'
+    with HostProcess(tmp_path / "host", settings_text(homeserver.url, bot, defaults=defaults)) as host:
         await asyncio.to_thread(host.wait_ready)
         room = await carol.chat_with(bot.user_id)
         await carol.until(lambda: heard(carol, bot, room))
@@ -39,8 +40,12 @@ async def test_what_was_written_meanwhile_is_read_and_what_is_written_then(
         second, by = await vouched_for(carol, bot, tmp_path)
         assert (second != first, by) == (True, master)
         host.kill()
+        gap = [f"number {number}" for number in range(15)]  # the first sync of a host brings ten
+        for text in gap:
+            await carol.send(room, text)
         await asyncio.to_thread(host.start)
         await answered(carol, bot, room, "once is enough")
+        assert heard(carol, bot, room)[-16:-1] == [f"echo: {text}" for text in gap]
         assert await vouched_for(carol, bot, tmp_path) == (second, master)
 
         host.kill()
@@ -53,7 +58,7 @@ async def test_what_was_written_meanwhile_is_read_and_what_is_written_then(
         await answered(carol, bot, room, "do you know me?")
 
 
-async def test_without_a_password_it_asks_for_a_new_token(
+async def test_without_a_password_it_asks_for_a_new_token_and_tells_of_keys_that_can_not_be_read(
     homeserver: Homeserver, carol: SecretPerson, bot: Account, tmp_path: Path
 ) -> None:
     def settings(token: str) -> str:
@@ -77,6 +82,12 @@ async def test_without_a_password_it_asks_for_a_new_token(
         await asyncio.to_thread(host.start)
         await carol.until(lambda: anew.device_id in carol.nio.device_store[bot.user_id])  # what came before is lost
         await answered(carol, bot, room, "and now?")
+        host.kill()
+        keys = tmp_path / "host" / "var" / "matrix" / "crypto"
+        (keys / "secret").write_text("another")
+        await asyncio.to_thread(host.start)
+        status = await asyncio.to_thread(host.wait_for, lambda told: surface_in(told, "matrix")["state"] == "parked")
+        assert f"the keys in {keys} can't be read" in surface_in(status, "matrix")["reason"]
 
 
 async def answered(carol: SecretPerson, bot: Account, room: str, text: str) -> None:

@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from nio.crypto.attachments import decrypt_attachment  # type: ignore[import-untyped]  # no types
-from tests.matrix.secretperson import SecretPerson
+from tests.matrix.secretperson import SecretPerson, raw_events
 from tests.matrix.smallhost import PASSWORD, direct_chat
-from tests.matrix.test_encryption import garbled, raw_events
 from tests.matrix.test_files import media, small
-from tests.matrix.test_hazards import TO_DEVICE, claim, last_key, never_offered, seal, sealed_in
+from tests.matrix.test_hazards import TO_DEVICE, claim, garbled, last_key, never_offered, seal, sealed_in
 from tests.matrix.test_verification import Verifier
 from tests.matrix.wholehost import Whole, contents_read_by, delete_device, read_by, whole_host
 
@@ -26,8 +25,6 @@ from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.matrixperson import MatrixPerson
 from surfacehost_matrix import guards
-
-GARBLED: list[dict[str, Any]] = [{}, {"sender_key": ""}, {"sender_key": "!!!"}, {"ciphertext": []}]
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +154,23 @@ async def test_a_new_device_that_nobody_has_verified_can_read_what_is_said_from_
         await again.hears("echo: and here?")
 
 
+async def test_odd_devices_of_one_hide_nobody_elses(
+    whole: Whole, room: str, carol: SecretPerson, alice: MatrixPerson
+) -> None:
+    guards.guard(carol.nio.olm, dict)  # or she would stumble herself
+    await carol.nio.room_invite(room, alice.user_id)
+    await alice.wait_invite(carol.user_id)
+    device = alice.account.device_id
+    keys = {f"ed25519:{device}": "?", f"curve25519:{device}": "?"}
+    body = {"user_id": alice.user_id, "device_id": device, "algorithms": ["x"], "keys": keys}
+    signed = body | {"signatures": {alice.user_id: {f"ed25519:{device}": "?"}}}
+    await alice.api.call("POST", "keys", "upload", json={"device_keys": signed})
+    with whole.process.unharmed():
+        await carol.send(room, "!demo slow 1")
+        await alice.join(room)
+        await carol.hears("I waited 1 s.")
+
+
 async def test_switched_off_it_says_nothing_at_all(whole: Whole, carol: SecretPerson) -> None:
     room = await carol.chat_with(whole.guide.user_id)
     await carol.send(room, "hello?")
@@ -195,7 +209,7 @@ async def test_nothing_that_is_sent_to_its_device_does_harm_and_its_keys_come_ag
 ) -> None:
     device, keys = await whole.device(alice.api)
     poison = [*TO_DEVICE, ("m.room.encrypted", never_offered(keys["curve25519"]))]
-    poison += [("m.room.encrypted", garbled(keys["curve25519"], **odd)) for odd in GARBLED]
+    poison += [("m.room.encrypted", odd) for odd in garbled(keys["curve25519"])]
     with whole.process.unharmed():
         for number, (kind, content) in enumerate(poison):
             messages = {"messages": {bot.user_id: {device: content}}}
