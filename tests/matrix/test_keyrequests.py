@@ -123,6 +123,7 @@ async def test_where_no_key_comes_people_are_told_once_wherever_it_is_killed(
     carol: SecretPerson, bot: Account, homeserver: Homeserver, tmp_path: Path
 ) -> None:
     clock = Impatient(tmp_path / "clock")
+    clock.turn(DAY)
     async with real_host(homeserver, bot, tmp_path, clock) as host:
         room = await carol.chat_with(bot.user_id)
         await carol.until(lambda: heard(carol, bot, room))
@@ -131,7 +132,9 @@ async def test_where_no_key_comes_people_are_told_once_wherever_it_is_killed(
         await carol.send(room, "this one too")
         await noted(tmp_path, "unread:%", 2)
         host.kill()
-        clock.turn(-DAY)
+        clock.turn(0)
+        doctor = await asyncio.to_thread(host.command, "doctor")
+        assert "2 messages wait for their keys, the oldest for 0.0 hours" in doctor.stdout
         await asyncio.to_thread(host.start)
         await carol.until(lambda: SENTENCE in heard(carol, bot, room))
         host.kill()  # perhaps before it knows that this has arrived

@@ -129,6 +129,6 @@ def _owners(owners: Iterable[Published], me: str) -> Finding:
 def _unread(unread: Mapping[str, Mapping[str, float]]) -> Finding:
     if not unread:
         return Finding(level="ok", what="no message waits for its key")
-    hours = (time.time() - min(note["at"] for note in unread.values())) / 3600
+    hours = max(0, time.time() - min(note["at"] for note in unread.values())) / 3600  # the clock may have been set
     what = f"{len(unread)} messages wait for their keys, the oldest for {hours:.1f} hours"
     return Finding(level="warn", what=what, remedy="people may write again; what is a week old is given up")
