@@ -106,6 +106,7 @@ class MatrixSurface:
             if self._provisioning:
                 await self._provisioning.find_again(homeserver, self._home.restored_at)
             aliases = Aliases(self._settings, self._chats, self._home.memory)
+            await stack.enter_async_context(beside(partial(aliases.follow, homeserver)))
             await aliases.resolve(homeserver)
             aside = Aside(
                 prompts=self._prompts,

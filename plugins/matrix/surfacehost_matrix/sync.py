@@ -30,7 +30,6 @@ from surfacehost_matrix.memberships import read_invite, replacement, replaces
 from surfacehost_matrix.parse import Place, unreadable
 from surfacehost_matrix.prompts import Prompts
 from surfacehost_matrix.reading import Reader, as_it_is
-from surfacehost_matrix.wanted import ALIAS
 from surfacehost_matrix.withheld import read_withheld
 
 KEYS = (RoomKeyEvent, ForwardedRoomKeyEvent)
@@ -98,8 +97,7 @@ class Sync:
         except Declined as refusal:
             raise _down(refusal) from refusal
         keys_came = any(isinstance(event, KEYS) for event in response.to_device_events)
-        if any(_renames(info) for info in response.rooms.join.values()):
-            await self._aliases.resolve(self._homeserver)
+        await self._aliases.hear({room: _told(info) for room, info in response.rooms.join.items()})
         await self._take(response, keys_came=keys_came)
 
     async def _take(self, response: Any, *, keys_came: bool) -> None:  # noqa: ANN401 - nio's SyncResponse
@@ -290,10 +288,9 @@ def left_out(what: str) -> Iterator[None]:
         log.exception("%s can't be read; it is left out", what)
 
 
-def _renames(info: Any) -> bool:  # noqa: ANN401 - untyped
-    """Whether a room tells of its alias: it may be one that the settings name."""
-    told = (getattr(event, "source", None) or {} for event in (*info.state, *info.timeline.events))
-    return any(event.get("type") == ALIAS for event in told)
+def _told(info: Any) -> list[Raw]:  # noqa: ANN401 - untyped
+    """What a room tells of itself and of what was said there, as the homeserver has it."""
+    return [getattr(event, "source", None) or {} for event in (*info.state, *info.timeline.events)]
 
 
 def _down(refusal: Declined) -> Exception:
