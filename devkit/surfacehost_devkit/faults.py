@@ -18,10 +18,12 @@ class Fault:
     """One thing that goes wrong.
 
     `acts` says whether the call is carried out before it goes wrong; after a hang or delay the answer follows.
+    `unread`: the answer comes before the call's body has been read, as a gateway refuses an upload.
     """
 
     kind: FaultKind
     acts: bool = False
+    unread: bool = False
     status: int = 200
     body: bytes = b""
     content_type: str = "application/json"
@@ -43,12 +45,15 @@ class Answer:
 CUT = Answer(status=0, body=b"", ending="reset")
 
 
-def answer(status: int, body: object, *, acts: bool = False, headers: Mapping[str, str] | None = None) -> Fault:
+def answer(
+    status: int, body: object, *, acts: bool = False, unread: bool = False, headers: Mapping[str, str] | None = None
+) -> Fault:
     """Answer with this status and body (a str as it is, anything else as JSON) instead of the real result."""
     raw = isinstance(body, str)
     return Fault(
         kind="answer",
         acts=acts,
+        unread=unread,
         status=status,
         body=str(body).encode() if raw else json.dumps(body).encode(),
         content_type="text/html" if raw else "application/json",

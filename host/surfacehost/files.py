@@ -51,7 +51,7 @@ class Files:
                 item = await shelve(self.shelf, item_id, file.name, file.mime_type, file.url)
             except (TooLarge, Undeliverable) as error:
                 log.warning("a file of the agent's for %s is left out: %s", entry.event.key, error)
-                lines.append(_instead(language, file))
+                lines.append(self._unsent(language, file, error))
                 continue
             if shows:
                 bodies.append({"item": item.id, "name": item.name})
@@ -67,10 +67,17 @@ class Files:
         return File(path=self.shelf.path(item), name=item.name, mime_type=item.mime_type, size=item.size, url=url)
 
     def _excuse(self, message: Message, missing: Missing) -> str:
-        limit = f"{self.shelf.at_most / 1_000_000:g} MB"
-        return say(
-            language_of(message.locale, self.locale), f"attachment_{missing.why}", name=missing.name, limit=limit
-        )
+        language = language_of(message.locale, self.locale)
+        return say(language, f"attachment_{missing.why}", name=missing.name, limit=self._limit)
+
+    def _unsent(self, language: str, file: wire.File, error: Exception) -> str:
+        if isinstance(error, TooLarge) and not _is_link(file):
+            return say(language, "file_too_large", name=file.name, limit=self._limit)
+        return _instead(language, file)
+
+    @property
+    def _limit(self) -> str:
+        return f"{self.shelf.at_most / 1_000_000:g} MB"
 
     def _link(self, language: str, item: Item, file: wire.File) -> str:
         if self.public_url:
@@ -80,8 +87,11 @@ class Files:
 
 def _instead(language: str, file: wire.File) -> str:
     """The line for a file that can't be shown: its own address, where it has one that people can open."""
-    is_link = file.url.startswith(("https://", "http://"))
-    return say(language, "file" if is_link else "file_inline", name=file.name, url=file.url)
+    return say(language, "file" if _is_link(file) else "file_inline", name=file.name, url=file.url)
+
+
+def _is_link(file: wire.File) -> bool:
+    return file.url.startswith(("https://", "http://"))
 
 
 def _part(given: Given) -> wire.Part:

@@ -7,33 +7,6 @@ from surfacehost_devkit.homeserver import Account
 from surfacehost_devkit.matrixperson import MatrixPerson
 
 
-async def after_invitation(host: SmallHost, alice: MatrixPerson, bot: Account) -> str:
-    """What the bot is in alice's room once it has dealt with her invitation."""
-    async with host:
-        await host.online()
-        room = await alice.create_room(direct=True, invite=[bot.user_id])
-        await host.until(lambda: len(host.settled) == 1)
-        return (await alice.members(room))[bot.user_id]
-
-
-async def test_a_strangers_is_followed_into_a_direct_chat_where_they_can_ask_to_be_let_in(
-    make: MakeHost, alice: MatrixPerson, bot: Account
-) -> None:
-    assert await after_invitation(make(allow=["@somebody:else"]), alice, bot) == "join"
-
-
-async def test_an_owners_is_followed(make: MakeHost, alice: MatrixPerson, bot: Account) -> None:
-    assert await after_invitation(make(allow=[], owners=[alice.user_id]), alice, bot) == "join"
-
-
-async def test_everybodys_is_followed_if_told_so(make: MakeHost, alice: MatrixPerson, bot: Account) -> None:
-    assert await after_invitation(make(allow=[], invites="allow"), alice, bot) == "join"
-
-
-async def test_nobodys_is_followed_if_told_so(make: MakeHost, alice: MatrixPerson, bot: Account) -> None:
-    assert await after_invitation(make(invites="ignore"), alice, bot) == "invite"
-
-
 async def test_one_that_was_taken_back_harms_nobody(
     make: MakeHost, alice: MatrixPerson, person: MakePerson, bot: Account
 ) -> None:

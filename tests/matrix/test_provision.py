@@ -1,7 +1,5 @@
 """What a newly met person gets: made once, whatever happens meanwhile."""
 
-import asyncio
-from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock, Mock
 
@@ -46,29 +44,6 @@ async def made_by(host: SmallHost) -> list[str]:
     return [room for room in joined if await homeserver.state(room, MARK)]
 
 
-async def test_a_person_gets_a_space_with_rooms_to_write_in(make: MakeHost, alice: MatrixPerson, bot: Account) -> None:
-    async with make(**SPACE) as host:
-        await host.online()
-        await alice.create_room(direct=True, invite=[bot.user_id])
-        space = (await alice.wait_invite(bot.user_id)).room_id
-        await host.until(lambda: len(host.settled) == 1)
-        rooms = await rooms_in(alice, space)
-        assert [room["name"] for room in rooms] == ["General", "Ideas"]
-        answers = []
-        for room in rooms:
-            await alice.join(room["room_id"])
-            question = await alice.send(room["room_id"], "hello?")
-            answers += await alice.replies(room["room_id"], after=question, from_=bot.user_id)
-        assert [answer.body for answer in answers] == ["echo: hello?"] * 2
-        general = await alice.history(rooms[0]["room_id"])
-        assert "hello" in [event.body for event in general]
-        parents = [e for e in general if e.type == "m.space.parent"]
-        assert [(e.state_key, e.content["canonical"]) for e in parents] == [(space, True)]
-    assert all(message.direct for message in host.messages)
-    assert len({message.key for message in host.messages}) == 2
-    assert not host.failed
-
-
 async def test_a_repeated_invitation_only_joins(make: MakeHost, alice: MatrixPerson, bot: Account) -> None:
     async with make(**SPACE) as first:
         await first.online()
@@ -81,27 +56,6 @@ async def test_a_repeated_invitation_only_joins(make: MakeHost, alice: MatrixPer
         assert (await alice.members(room))[bot.user_id] == "join"
         assert len(await made_by(second)) == 3
         assert len(await spaces_of(alice, bot)) == 1
-
-
-async def test_invitations_that_race_make_one_space(make: MakeHost, alice: MatrixPerson, bot: Account) -> None:
-    async with make(**SPACE) as host:
-        await host.online()
-        await asyncio.gather(*(alice.create_room(direct=True, invite=[bot.user_id]) for _ in range(3)))
-        await host.until(lambda: len(host.settled) == 3)
-        assert len(await made_by(host)) == 3
-        assert [event.body for event in await everything(alice, bot)].count("hello") == 1
-
-
-async def everything(person: MatrixPerson, bot: Account) -> list[Any]:
-    """What was said in all of a person's rooms, those of their Space among them."""
-    space = (await person.wait_invite(bot.user_id)).room_id
-    for room in await rooms_in(person, space):
-        await person.join(room["room_id"])
-    return [event for room in await joined(person) for event in await person.history(room)]
-
-
-async def joined(person: MatrixPerson) -> list[str]:
-    return list((await person.api.call("GET", "joined_rooms"))["joined_rooms"])
 
 
 async def test_a_forged_mark_is_not_believed(make: MakeHost, alice: MatrixPerson, bot: Account) -> None:
@@ -120,62 +74,6 @@ async def test_a_forged_mark_is_not_believed(make: MakeHost, alice: MatrixPerson
         assert await find(homeserver, mark, await rooms_of(homeserver)) == made != forged
 
 
-def tree(folder: Path, **more: Any) -> dict[str, Any]:
-    """The Space of the settings after they have been changed."""
-    levels = {"users": {"@bob:localhost": 50}, "invite": 50}
-    rooms = [{"name": "News", "topic": "What is new"}, {"name": "Thoughts", "key": "Ideas"}, "General"]
-    space = {"name": "Helper", "topic": "All in one", "rooms": rooms, "avatar_file": folder / "face.png"}
-    return {"space": space | {"power_levels": levels} | more}
-
-
-async def test_what_the_settings_say_anew_is_mended_at_the_start(
-    make: MakeHost, alice: MatrixPerson, bot: Account, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("INFO", logger="surfacehost_matrix")
-    (tmp_path / "face.png").write_bytes(b"\x89PNG and so on")
-    async with make(**SPACE) as first:
-        await first.online()
-        await alice.create_room(direct=True, invite=[bot.user_id])
-        space = (await alice.wait_invite(bot.user_id)).room_id
-        await first.until(lambda: len(first.settled) == 1)
-        general, ideas = [room["room_id"] for room in await rooms_in(alice, space)]
-        await alice.join(general)
-        await alice.leave(general)
-        homeserver = first.surface._homeserver
-        assert homeserver is not None
-        await homeserver.call("PUT", "rooms", space, "state", "m.space.child", ideas, body={})  # a link vanishes
-    async with make(first, **tree(tmp_path)) as second:
-        await second.online()
-        await mended(second)
-        assert caplog.text.count("Helper: avatar") == 1
-    rooms = await rooms_in(alice, space)
-    assert [room["name"] for room in rooms] == ["News", "Thoughts", "General"]
-    assert [room["room_id"] for room in rooms][1:] == [ideas, general]
-    assert rooms[0]["topic"] == "What is new"
-    top = (await alice.hierarchy(space))[0]
-    assert (top["name"], top["topic"]) == ("Helper", "All in one")
-    assert top["avatar_url"].startswith("mxc://localhost/")
-    levels = await alice.state(space, "m.room.power_levels") or {}
-    assert levels["users"] == {"@bob:localhost": 50}
-    assert (levels["invite"], levels["events_default"], levels["events"]["m.room.name"]) == (50, 100, 50)
-    assert (await alice.state(space, "m.room.member", alice.user_id) or {})["membership"] == "join"
-    assert general not in await joined(alice)  # she left it, and that is her own affair
-    await alice.leave(space)
-    caplog.clear()
-    async with make(first, **tree(tmp_path, rooms=["More"])) as third:
-        await third.online()
-        await mended(third)
-        assert len(await made_by(third)) == 4
-    assert "mending" not in caplog.text
-
-
-async def mended(host: SmallHost) -> None:
-    """Look through everything once more, when what begins by itself is done."""
-    assert host.surface._homeserver is not None
-    assert host.surface._provisioning is not None
-    await host.surface._provisioning.mend(host.surface._homeserver)
-
-
 async def test_a_session_that_has_ended_is_nobodys_refusal() -> None:
     """The homeserver refuses whatever is asked: that is about the account, and all is mended on the next connection."""
     account: Any = Mock(call=AsyncMock(side_effect=Declined(401, "M_UNKNOWN_TOKEN", "logged out")))
@@ -189,35 +87,3 @@ async def test_a_session_that_has_ended_is_nobodys_refusal() -> None:
         with pytest.raises(NotReady, match="ended our session"):
             await provisioning.mend(account)
     assert account.call.await_count == 2  # nobody else's Space was tried
-
-
-async def test_a_person_adds_and_names_chats(make: MakeHost, alice: MatrixPerson, bot: Account) -> None:
-    async with make(**SPACE) as first:
-        await first.online()
-        await alice.create_room(direct=True, invite=[bot.user_id])
-        space = (await alice.wait_invite(bot.user_id)).room_id
-        await first.until(lambda: len(first.settled) == 1)
-        general = (await rooms_in(alice, space))[0]["room_id"]
-        await alice.join(general)
-        said = await asked(alice, general, bot, "!chat new Trip *to* Rome")
-        room = (await rooms_in(alice, space))[-1]
-        assert room["name"] == "Trip *to* Rome"
-        assert room["room_id"] in said
-        await alice.join(room["room_id"])
-        assert await asked(alice, room["room_id"], bot, "hello?") == "echo: hello?"
-        assert "called Talk" in await asked(alice, general, bot, "/chat name Talk")
-        assert "makes another chat" in await asked(alice, general, bot, "/chat new")
-        assert await asked(alice, general, bot, "/chatter") == "echo: /chatter"
-        for message in first.messages[:2]:  # told again after a crash: nothing is made twice
-            await first.surface.on_message(message, first.client)
-    async with make(first, **SPACE) as second:
-        await second.online()
-        await mended(second)
-        names = [room["name"] for room in await rooms_in(alice, space)]
-        assert names == ["Talk", "Ideas", "Trip *to* Rome"]  # the settings don't change back what a person chose
-
-
-async def asked(person: MatrixPerson, room: str, bot: Account, text: str) -> str:
-    question = await person.send(room, text)
-    (answer,) = await person.replies(room, after=question, from_=bot.user_id)
-    return answer.body

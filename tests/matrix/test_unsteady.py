@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest_asyncio
-from tests.matrix.smallhost import SmallHost, direct_chat, settings_of, settings_text
+from tests.matrix.smallhost import direct_chat, settings_text
 
 from surfacehost import supervise
 from surfacehost_devkit import faults
@@ -18,7 +18,7 @@ from surfacehost_devkit.matrixfaults import SYNC, limit_exceeded
 from surfacehost_devkit.matrixperson import MatrixPerson
 from surfacehost_matrix import homeserver as reading
 
-EVENT, WHOAMI = "GET */event/*", "GET */account/whoami"
+WHOAMI = "GET */account/whoami"
 BROKEN = {
     "500": faults.answer(500, {"errcode": "M_UNKNOWN", "error": "Internal server error"}),
     "502 HTML": faults.bad_gateway(),
@@ -39,16 +39,6 @@ BROKEN = {
 async def proxy(homeserver: Homeserver) -> AsyncIterator[FaultProxy]:
     async with FaultProxy.before(homeserver.url) as before:
         yield before
-
-
-@pytest_asyncio.fixture
-async def host(homeserver: Homeserver, proxy: FaultProxy, bot: Account, tmp_path: Path) -> AsyncIterator[SmallHost]:
-    """A host that reaches the homeserver through the proxy; people reach it directly."""
-    settings = settings_of(homeserver, bot).model_copy(update={"homeserver": proxy.url})
-    async with SmallHost(settings, tmp_path) as host:
-        await host.online()
-        yield host
-        proxy.faults.release()
 
 
 def be_impatient() -> None:
@@ -109,19 +99,3 @@ async def test_a_silent_homeserver_is_given_up_and_asked_again(
     assert len(losses(process)) >= 2
     assert all("in time" in line for line in losses(process))
     assert alice.seen.said(room, bot.user_id)[1:] == ["echo: are you there?", "echo: and slow?"]
-
-
-async def test_an_event_that_the_homeserver_stumbles_over_holds_up_nothing(
-    host: SmallHost, proxy: FaultProxy, alice: MatrixPerson, bot: Account
-) -> None:
-    """Whoever replies names the event that is asked for: one that is never answered must not end the reading."""
-    room = await direct_chat(alice, bot)
-    proxy.faults.plan(EVENT, faults.answer(500, {"errcode": "M_UNKNOWN", "error": "Internal server error"}), times=2)
-    first = await alice.send(room, "a question")
-    reply = await alice.send(room, "a reply", reply_to=first)
-    await host.until(lambda: reply in host.settled)
-    assert not host.down
-    proxy.faults.plan(EVENT, limit_exceeded(0.2))
-    again = await alice.send(room, "another", reply_to=first)
-    await host.until(lambda: again in host.settled)
-    assert [message.quote for message in host.messages] == ["", "", "a question"]

@@ -117,7 +117,7 @@ class Chats:
             names=names,
             direct_with=frozenset(self._direct_with(room)),
             aliases=tuple(sorted(alias for alias, leads_to in self.all_aliases().items() if leads_to == room)),
-            own=room in _rooms_of(self._notes.get(PERSON + EVERYBODY) or {"rooms": {}}),
+            own=self._is_everybodys(room),
         )
 
     def invited(self, invite: Invite, since: str | None) -> tuple[Invite, Notes]:
@@ -186,6 +186,11 @@ class Chats:
         known = self._notes.get(UPGRADE + room)
         return {UPGRADE + room: known or {"from": old, "direct": sorted(self._direct_with(old))}}
 
+    def successor(self, room: str) -> str:
+        """The room that has taken the place of *room*; nothing as long as none has."""
+        new = str((self._notes.get(ROOM + room) or {}).get("moved", ""))
+        return new if (self._notes.get(UPGRADE + new) or {}).get("from") == room else ""
+
     def unread(self, room: str, raw: Mapping[str, Any], pending: Notes) -> Notes:
         """To be noted of an event that can't be decrypted yet; *pending* is what is about to be noted besides.
 
@@ -252,6 +257,17 @@ class Chats:
     def _age(self) -> float:
         """How many seconds the surface has run in all."""
         return self._lived + time.monotonic() - self._began
+
+    def _is_everybodys(self, room: str) -> bool:
+        """Whether *room* is one that we made for everybody, or has taken the place of one.
+
+        To have it take that place takes more rights than to let somebody in, so it lets nobody in who could not be.
+        """
+        ours, seen = set(_rooms_of(self._notes.get(PERSON + EVERYBODY) or {"rooms": {}})), set[str]()
+        while room not in ours and room not in seen:
+            seen.add(room)
+            room = str((self._notes.get(UPGRADE + room) or {}).get("from", room))
+        return room in ours
 
     def _direct_with(self, room: str) -> set[str]:
         marked: Notes = self._notes.get(ROOM + room) or self._notes.get(INVITE + room) or {}

@@ -19,7 +19,7 @@ from surfacehost_matrix.homeserver import Homeserver
 from surfacehost_matrix.joining import give_up
 from surfacehost_matrix.rooms import MARK, find, joined, membership, own_mark, rename, send_state, state_in
 from surfacehost_matrix.settings import RoomSettings, SpaceSettings
-from surfacehost_matrix.tree import Branch, Change, State, differences, links
+from surfacehost_matrix.tree import UPGRADED, Branch, Change, State, differences, links
 
 SPACE = "space"
 FOUND_AGAIN = "found_again"
@@ -163,31 +163,32 @@ class Provisioning:
             await self._keep(person, note, done=True)
 
     async def _differences(self, homeserver: Homeserver, note: Notes, *, upload: bool = False) -> list[Change]:
-        """How what there is differs from the settings. Rooms that we are in no more are left out."""
+        """How what there is differs from the settings. Rooms that we are in no more are left out.
+
+        One that was upgraded is left as it is; the Space leads to what has taken its place, which somebody else made.
+        """
         space, via = note["rooms"][SPACE], _server(homeserver)
         found: list[Change] = []
-        reachable: list[str] = []
+        reachable: dict[str, str] = {}
         top: State = {}
         for branch in self._branches(note):
             room = note["rooms"].get(branch.part)
             there = await state_in(homeserver, room) if room else None
             if there is None:
                 continue
+            if UPGRADED in there:
+                reachable[self._chats.successor(room) or room] = branch.name
+                continue
             dressed = await self._avatars.worn(homeserver, branch) if upload else await self._avatars.seen(branch)
             if branch.is_space:
                 top = there
             else:
-                reachable.append(room)
+                reachable[room] = branch.name
             wanted = dressed.state(space="" if branch.is_space else space, via=via, there=there)
             found += differences(room, branch.name, wanted, there)
         if top:
-            names = {
-                note["rooms"][branch.part]: branch.name
-                for branch in self._branches(note)
-                if branch.part in note["rooms"]
-            }
             placed = differences(space, "", links(reachable, via=via), top)
-            found += [Change(space, names[change.key[1]], change.key, change.content) for change in placed]
+            found += [Change(space, reachable[change.key[1]], change.key, change.content) for change in placed]
         return found
 
     def _branches(self, note: Notes) -> Iterator[Branch]:

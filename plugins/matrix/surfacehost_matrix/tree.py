@@ -16,6 +16,8 @@ State = Mapping[Key, Mapping[str, Any]]
 """A room's state: the content of each event."""
 
 CHILD, PARENT, LEVELS = "m.space.child", "m.space.parent", "m.room.power_levels"
+UPGRADED: Key = ("m.room.tombstone", "")
+"""What the state of a room has where another one takes its place ("Room upgrades")."""
 NO_PLACE_TO_WRITE = 100
 """The level for messages in a Space itself."""
 MODERATOR = 50
