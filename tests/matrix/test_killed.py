@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from tests.matrix.conftest import MakePerson
 from tests.matrix.smallhost import settings_text
 from tests.matrix.test_provision import rooms_in
 from tests.matrix.test_upgrades import upgrade
@@ -45,6 +46,24 @@ A_SPACE = (
     "settle inside",
 )
 """From the invitation on: the Space with its room, into which the person is invited, and the greeting there."""
+
+A_SHARED_SPACE = (
+    "POST createRoom after",
+    "write inside",
+    "write after",  # which one it is
+    "POST createRoom after",
+    "PUT rooms/*/state/m.room.power_levels after",
+    "PUT rooms/*/state/m.space.child/* before",
+    "PUT rooms/*/state/m.space.child/* after",
+    "write inside",
+    "write after",  # that it is done, for everybody
+    "POST rooms/*/invite before",
+    "POST rooms/*/invite after",
+    "write inside",  # that the person is invited
+    "answer inside",
+    "settle inside",
+)
+"""What is otherwise where the Space is one for all: who may invite is set, and the person invited, when it is made."""
 
 FOLLOWING = (
     "POST join/* before",
@@ -141,6 +160,27 @@ async def test_a_space_an_upgrade_and_a_new_chat(
     await alice.join(made)
     question = await alice.send(made, "and here?")
     await alice.replies(made, after=question, from_=bot.user_id)
+
+
+async def test_a_space_for_all(
+    homeserver: Homeserver, alice: MatrixPerson, person: MakePerson, bot: Account,
+    bots_rooms: Callable[[], Awaitable[set[str]]], tmp_path: Path,
+) -> None:  # fmt: skip
+    shared = f"encryption = false\n{SPACE}\nshared = true"
+    with Lives.of(tmp_path / "host", settings_text(homeserver.url, bot, more=shared)) as lives:
+        room = await alice.create_room(direct=True, invite=[bot.user_id])
+        await die_at(lives, A_SHARED_SPACE)
+        space = (await alice.wait_invite(bot.user_id)).room_id
+        (general,) = await rooms_in(alice, space)
+        bob = await person("bob")
+        other = await bob.create_room(direct=True, invite=[bot.user_id])
+        assert (await bob.wait_invite(bot.user_id)).room_id == space
+        await lives.end()
+    assert await bots_rooms() == {room, other, space, general["room_id"]}
+    assert len(alice.seen.said(room, bot.user_id)) == 1
+    rights = await alice.state(space, "m.room.power_levels")
+    assert rights is not None
+    assert rights["invite"] == 50
 
 
 async def test_a_space_that_is_made_after_all_is_left_at_the_next_start(
