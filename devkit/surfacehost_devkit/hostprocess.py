@@ -142,6 +142,10 @@ class HostProcess:
         if (more := _bytes_of(process, "VmHWM") - before) > most_bytes:
             raise AssertionError(f"{more} bytes")
 
+    def peak_bytes(self) -> int:
+        """The most memory that it has needed at any moment: proc(5), ``VmHWM``."""
+        return _bytes_of(Path("/proc", str(self.pid)), "VmHWM")
+
     def log_text(self) -> str:
         """Everything it has logged."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""

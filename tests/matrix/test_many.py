@@ -1,52 +1,69 @@
 """An account in many rooms, and several accounts in one process."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from urllib.parse import parse_qs
 
-import pytest_asyncio
+import pytest
+from tests.matrix.crowd import ROOMS, crowded
 from tests.matrix.smallhost import PASSWORD, direct_chat, register, settings_text
 
 from surfacehost_devkit.faultproxy import FaultProxy
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.hostprocess import HostProcess
+from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.matrixfaults import SYNC
 from surfacehost_devkit.matrixperson import MatrixPerson
 
-ROOMS, EVENTS = 30, 5
+EVENTS = 5
 REQUESTS = 45
-"""Of a start and an answer there are about 25, those for the keys among them; with one for each room it were 55."""
+"""Of a start and an answer there are about 25, those for the keys among them."""
+MORE_MEMORY = 16_000_000
+"""Bytes that the largest moment of a start may need beyond that of an account in one room."""
+
+Crowd = tuple[Homeserver, Account]
 
 
-@pytest_asyncio.fixture
-async def proxy(homeserver: Homeserver) -> AsyncIterator[FaultProxy]:
-    async with FaultProxy.before(homeserver.url) as before:
-        yield before
+@pytest.fixture(scope="module")
+def crowd(synapse_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
+    with crowded(tmp_path_factory.mktemp("crowd") / "homeserver", synapse_cache) as crowd:
+        yield crowd
 
 
-async def test_many_rooms_cost_no_requests_and_little_to_read(
-    homeserver: Homeserver, proxy: FaultProxy, alice: MatrixPerson, bot: Account, tmp_path: Path
+@pytest.mark.timeout(600)  # the first time the rooms have to be made
+async def test_a_thousand_rooms_cost_no_requests_little_to_read_and_little_memory(
+    crowd: Crowd, tmp_path: Path, stack: AsyncExitStack
 ) -> None:
-    """What a start asks for grows neither with the rooms nor with what was said in them. See also bench/rooms.py."""
-    async with MatrixPerson(homeserver.url, bot) as account:
-        made = (account.create_room(name=f"room {number}", invite=[alice.user_id][number:]) for number in range(ROOMS))
-        room, *_ = await asyncio.gather(*made)
-        await asyncio.gather(*(account.send(room, "talk") for _ in range(EVENTS)))
+    """What a start needs grows neither with the rooms nor with what was said in them. See also bench/rooms.py."""
+    server, bot = crowd
+    proxy = await stack.enter_async_context(FaultProxy.before(server.url))
+    alice = await stack.enter_async_context(MatrixPerson(server.url, register(server, "alice")))
+    alone = register(server, "alone")
+    with HostProcess(tmp_path / "alone", settings_text(proxy.url, alone)) as host:
+        await asyncio.to_thread(host.wait_ready)
+        await direct_chat(alice, alone)
+        least = host.peak_bytes()
+    async with aclosing(MatrixApi(server.url, bot.access_token)) as api:
+        room = (await api.call("POST", "createRoom", json={"name": "group", "invite": [alice.user_id]}))["room_id"]
         await alice.join(room)
+        await asyncio.gather(*(alice.send(room, "talk") for _ in range(EVENTS)))
         settings = settings_text(proxy.url, bot, defaults='group_policy = "open"')
-        with HostProcess(tmp_path / "host", settings) as host:
-            assert await requests_until_it_answers(host, proxy, alice, room, bot) < REQUESTS
-            host.kill()
-            await asyncio.to_thread(host.start)
-            assert await requests_until_it_answers(host, proxy, alice, room, bot) < REQUESTS
-        for sync in (proxy.of(SYNC)[0], [one for one in proxy.of(SYNC) if "full_state" in one.query][-1]):
-            query = {name: value for name, (value,) in parse_qs(sync.query).items()}
-            told = (await account.api.call("GET", "sync", params=query))["rooms"]["join"]
-            assert len(told) == ROOMS
-            assert sum(len(info["timeline"]["events"]) for info in told.values()) < ROOMS + EVENTS
-            kinds = {event["type"] for info in told.values() for event in info["state"]["events"]}
-            assert kinds <= {"m.room.create", "m.room.encryption", "m.room.member"}
+        with HostProcess(tmp_path / "crowd", settings) as host:
+            for start in range(2):
+                if start:
+                    host.kill()
+                    await asyncio.to_thread(host.start)
+                assert await requests_until_it_answers(host, proxy, alice, room, bot) < REQUESTS
+                assert host.peak_bytes() - least < MORE_MEMORY
+        sync = [one for one in proxy.of(SYNC) if "full_state" in one.query][-1]
+        query = {name: value for name, (value,) in parse_qs(sync.query).items()}
+        told = (await api.call("GET", "sync", params=query))["rooms"]["join"]
+    assert len(told) == ROOMS + 1
+    assert sum(len(info["timeline"]["events"]) for info in told.values()) < ROOMS + EVENTS
+    kinds = {event["type"] for info in told.values() for event in info["state"]["events"]}
+    assert kinds <= {"m.room.create", "m.room.encryption", "m.room.member"}
 
 
 async def requests_until_it_answers(
@@ -54,7 +71,7 @@ async def requests_until_it_answers(
 ) -> int:
     """How many requests a host that has just begun makes until alice has an answer from it."""
     before = len([one for one in proxy.passages if one.ended])
-    await asyncio.to_thread(host.wait_ready, 60)
+    await asyncio.to_thread(host.wait_ready, 120)
     question = await alice.send(room, "hello?", mentions=[bot.user_id])
     await alice.replies(room, after=question, from_=bot.user_id)
     return len(proxy.passages) - before
