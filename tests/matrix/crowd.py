@@ -1,4 +1,4 @@
-"""A homeserver on which one account is in a thousand rooms: they are made once and kept, as that takes most of a minute."""
+"""A homeserver on which one account is in a thousand rooms: made once and kept, as that takes most of a minute."""
 
 import asyncio
 import shutil
