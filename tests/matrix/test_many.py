@@ -1,18 +1,20 @@
 """An account in many rooms, and several accounts in one process."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
 from tests.matrix.crowd import ROOMS, crowded
 from tests.matrix.smallhost import PASSWORD, direct_chat, register, settings_text
+from tests.matrix.wholehost import device_of
 
 from surfacehost_devkit.faultproxy import FaultProxy
 from surfacehost_devkit.homeserver import Account, Homeserver
-from surfacehost_devkit.hostprocess import HostProcess
+from surfacehost_devkit.hostprocess import HostProcess, surface_in
 from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.matrixfaults import SYNC
 from surfacehost_devkit.matrixperson import MatrixPerson
@@ -77,39 +79,79 @@ async def requests_until_it_answers(
     return len(proxy.passages) - before
 
 
-async def test_several_accounts_in_one_process_have_conversations_of_their_own(
-    homeserver: Homeserver, alice: MatrixPerson, tmp_path: Path
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two accounts in one process, by the names of their surfaces."""
+
+    process: HostProcess
+    bots: dict[str, Account]
+
+
+@pytest.fixture(scope="module")
+def pair(homeserver: Homeserver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     bots = {name: register(homeserver, name) for name in ("first", "second")}
-    tables = "".join(
+    with HostProcess(tmp_path_factory.mktemp("pair") / "host", settings_of_pair(homeserver, bots)) as process:
+        process.wait_ready(60)
+        yield Pair(process=process, bots=bots)
+
+
+def settings_of_pair(homeserver: Homeserver, bots: Mapping[str, Account], **passwords: str) -> str:
+    tables = (
         f"""
         [surfaces.{name}]
         plugin = "matrix"
         homeserver = "{homeserver.url}"
         user_id = "{account.user_id}"
-        password = "{PASSWORD}"
+        password = "{passwords.get(name, PASSWORD)}"
         allow = ["*"]
         """
         for name, account in bots.items()
     )
-    with HostProcess(tmp_path / "host", tables) as host:
-        await asyncio.to_thread(host.wait_ready, 60)
-        rooms = dict(zip(bots, await asyncio.gather(*(direct_chat(alice, bot) for bot in bots.values())), strict=True))
-        for name, bot in bots.items():
-            question = await alice.send(rooms[name], f"to the {name}")
-            (answer,) = await alice.replies(rooms[name], after=question, from_=bot.user_id)
-            assert answer.body == f"echo: to the {name}"
-        group = await alice.create_room(name="both", invite=[bot.user_id for bot in bots.values()])
-        seen = alice.seen.events[group]
-        await alice.wait_for(lambda: {bot.user_id for bot in bots.values()} <= {one.sender for one in seen if one.body})
-        asked = await alice.send(group, "only the second", mentions=[bots["second"].user_id])
-        await alice.replies(group, after=asked, from_=bots["second"].user_id)
-        memory = await alice.send(rooms["first"], "!demo memory")
-        (remembered,) = await alice.replies(rooms["first"], after=memory, from_=bots["first"].user_id)
-        status = await asyncio.to_thread(host.status)
+    return "".join(tables)
+
+
+async def test_several_accounts_in_one_process_have_conversations_of_their_own(pair: Pair, alice: MatrixPerson) -> None:
+    bots = pair.bots
+    rooms = dict(zip(bots, await asyncio.gather(*(direct_chat(alice, bot) for bot in bots.values())), strict=True))
+    for name, bot in bots.items():
+        question = await alice.send(rooms[name], f"to the {name}")
+        (answer,) = await alice.replies(rooms[name], after=question, from_=bot.user_id)
+        assert answer.body == f"echo: to the {name}"
+    group = await alice.create_room(name="both", invite=[bot.user_id for bot in bots.values()])
+    seen = alice.seen.events[group]
+    await alice.wait_for(lambda: {bot.user_id for bot in bots.values()} <= {one.sender for one in seen if one.body})
+    asked = await alice.send(group, "only the second", mentions=[bots["second"].user_id])
+    await alice.replies(group, after=asked, from_=bots["second"].user_id)
+    memory = await alice.send(rooms["first"], "!demo memory")
+    (remembered,) = await alice.replies(rooms["first"], after=memory, from_=bots["first"].user_id)
+    status = await asyncio.to_thread(pair.process.status)
     assert "to the first" in remembered.body
     assert "second" not in remembered.body
     assert not [one for one in alice.seen.messages(group, after=asked, from_=bots["first"].user_id) if one.body]
     threads = {way["thread"] for way in status["ways"]}
     assert {f"1/{name}/{alice.user_id}/{room}/~" for name, room in rooms.items()} <= threads
     assert f"1/second/~/{group}/~" in threads
+
+
+async def test_a_changed_password_parks_its_account_alone_and_once_it_is_told_costs_nothing(
+    pair: Pair, homeserver: Homeserver, alice: MatrixPerson
+) -> None:
+    """Its sessions are ended, and the password that it knows is not taken: what is written waits for the new one."""
+    first, second = pair.bots.values()
+    room, elsewhere = await direct_chat(alice, first), await direct_chat(alice, second)
+    keys = await device_of(alice.api, first)
+    who = {"type": "m.id.user", "user": first.user_id}
+    auth = {"type": "m.login.password", "identifier": who, "password": PASSWORD}
+    async with aclosing(MatrixApi(homeserver.url, first.access_token)) as api:
+        await api.call("POST", "account", "password", json={"new_password": "another-horse", "auth": auth})
+    told = await asyncio.to_thread(pair.process.wait_for, lambda told: surface_in(told, "first")["state"] == "parked")
+    assert "does not accept this password" in surface_in(told, "first")["reason"]
+    assert "first: parked: " in (await asyncio.to_thread(pair.process.readiness))[1]
+    waits, question = await alice.send(room, "while you were out"), await alice.send(elsewhere, "and you?")
+    await alice.replies(elsewhere, after=question, from_=second.user_id)
+    await asyncio.to_thread(pair.process.stop)
+    pair.process.configure(settings_of_pair(homeserver, pair.bots, first="another-horse"))
+    await asyncio.to_thread(pair.process.start)
+    (answer,) = await alice.replies(room, after=waits, from_=first.user_id)
+    assert answer.body == "echo: while you were out"
+    assert await device_of(alice.api, first) == keys

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 import trustme
-from tests.matrix.conftest import MakeHost
 from tests.matrix.connectproxy import ConnectProxy
 from tests.matrix.secretperson import SecretPerson
-from tests.matrix.smallhost import PASSWORD, SmallHost, direct_chat, register, settings_of
+from tests.matrix.smallhost import SmallHost, direct_chat, register, settings_of
 from tests.matrix.test_keyrequests import note
 
 from surfacehost import NotReady, Refused
@@ -167,28 +166,6 @@ async def test_a_soft_logout_costs_neither_device_nor_keys(
     await host.until(lambda: host.memory.values["login"]["access_token"] != before["access_token"])
     assert [type(error) for error in host.down] == [NotReady]
     assert host.memory.values["login"]["device_id"] == before["device_id"]
-
-
-async def test_a_changed_password_parks_until_it_is_told(make: MakeHost, homeserver: Homeserver, bot: Account) -> None:
-    async with make() as first:
-        await first.online()
-        before = await published(homeserver, first, bot)
-        who = {"type": "m.id.user", "user": bot.user_id}
-        auth = {"type": "m.login.password", "identifier": who, "password": PASSWORD}
-        await ask(homeserver, bot.access_token, "account", "password", new_password="another-horse", auth=auth)
-        await first.until(lambda: any(isinstance(error, Refused) for error in first.down))
-        assert "does not accept this password" in str(first.down[-1])
-    async with make(first, password="another-horse") as second:
-        await second.online()
-        assert await published(homeserver, second, bot) == before
-
-
-async def published(server: Homeserver, host: SmallHost, bot: Account) -> dict[str, Any]:
-    """The keys of the bot's device, as everybody who writes to it is given them."""
-    login = await host.memory.get("login")
-    answer = await ask(server, login["access_token"], "keys", "query", device_keys={bot.user_id: []})
-    keys: dict[str, Any] = answer["device_keys"][bot.user_id][login["device_id"]]["keys"]
-    return keys
 
 
 WELL_KNOWN = [

@@ -100,7 +100,7 @@ class More:
 @contextmanager
 def more_host(folder: Path, homeserver: Homeserver) -> Iterator[More]:
     """Start it, and wait until every account that can come online has."""
-    names = ("picky", "team", "named", "changed", "lost")
+    names = ("picky", "team", "named", "lost")
     accounts = {name: register(homeserver, name) for name in names}
     accounts["chief"] = homeserver.register(f"chief-{folder.parent.name}".lower(), PASSWORD, admin=True)
     friend = register(homeserver, "friend")
@@ -116,7 +116,6 @@ def more_host(folder: Path, homeserver: Homeserver) -> Iterator[More]:
             },
             "team": {"homeserver": homeserver.url, "encryption": False},
             "named": {"homeserver": site, "allow": ["*"], "ca_file": str(folder / "ca.pem"), "encryption": False},
-            "changed": {"homeserver": homeserver.url, "encryption": False},
             "lost": {"homeserver": NOWHERE, "encryption": False},
             "chief": {"homeserver": homeserver.url, "recovery_key_file": "recovery"},
         }  # fmt: skip
