@@ -105,6 +105,12 @@ async def test_the_account_of_an_administrator_is_without_limit_and_signed_with_
 ) -> None:
     chief = more.accounts["chief"]
 
+    async def devices() -> list[str]:
+        async with aclosing(MatrixApi(more.homeserver.url, chief.access_token)) as api:
+            return [one["device_id"] for one in (await api.call("GET", "devices"))["devices"]]
+
+    before = await devices()
+
     def doctor() -> str:
         return more.process.command("doctor").stdout
 
@@ -112,6 +118,9 @@ async def test_the_account_of_an_administrator_is_without_limit_and_signed_with_
         while "is signed by its account" not in (said := await asyncio.to_thread(doctor)):
             pass
     assert "the account may send without limit" in said
+    assert "others can encrypt for our device" in said
+    assert "files of up to 50 MiB can be sent" in said
+    assert await devices() == before  # nobody has logged in to look
     answer = await alice.api.call("POST", "keys", "query", json={"device_keys": {chief.user_id: []}})
     assert list(answer["master_keys"][chief.user_id]["keys"].values()) == [more.master]
 

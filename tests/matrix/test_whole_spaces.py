@@ -159,6 +159,25 @@ async def test_what_is_too_large_is_named_whoever_sends_it_and_whoever_refuses_i
     assert [one.status for one in spaces.proxy.of("POST */upload")][-2:] == [413, 200]
 
 
+async def test_a_person_is_met_anew_when_the_operator_says_so(spaces: Spaces, stack: AsyncExitStack) -> None:
+    gate = spaces.gate
+    guest = await stack.enter_async_context(MatrixPerson(spaces.homeserver.url, spaces.guest))
+    first, rooms = await space_of(guest, gate)
+    reset = ("reset", "gate", "--person", guest.user_id)
+    planned = await spaces.command(*reset)
+    assert (planned.returncode, first in planned.stdout) == (0, True)
+    assert "nothing is changed yet" in planned.stdout
+    done = await spaces.command(*reset, "--yes")
+    assert (done.returncode, done.stdout.endswith("forgotten\n")) == (0, True)
+
+    await guest.create_room(direct=True, invite=[gate.user_id])
+    assert (await guest.wait_invite(gate.user_id)).room_id != first
+    old = rooms["Ideas"]
+    assert await asked(guest, old, gate, "do you know me still?") == "echo: do you know me still?"
+    assert await asked(guest, old, gate, "!chat name Office") == "This chat is now called Office."
+    assert await guest.state(old, "m.room.name") == {"name": "Office"}
+
+
 ANEW = {
     "name": "Helper", "topic": "All in one", "avatar_file": "smile.png",
     "rooms": [{"name": "News", "topic": "What is new"}, {"name": "Thoughts", "key": "Ideas"}, "General"],

@@ -36,10 +36,14 @@ class Spaces:
     """Follows no invitation."""
     chief: Account
     """Owner of ``gate``."""
+    guest: Account
+    """Allowed by ``gate``."""
 
     def declare(self, space: dict[str, Any]) -> None:
         """Have the settings say something else of the Spaces that ``gate`` makes, from the next start on."""
-        self.process.configure(_settings(self.proxy.url, (self.gate, self.team, self.shy), self.chief, space))
+        self.process.configure(
+            _settings(self.proxy.url, (self.gate, self.team, self.shy), (self.chief, self.guest), space)
+        )
 
     async def command(self, *words: str) -> CompletedProcess[str]:
         """Run another command of ours."""
@@ -55,26 +59,36 @@ def short_pages() -> None:
 @contextmanager
 def spaces_host(folder: Path, homeserver: Homeserver) -> Iterator[Spaces]:
     """Start it, and wait until every account is online."""
-    gate, team, shy, chief = (register(homeserver, name) for name in ("gate", "team", "shy", "chief"))
+    names = ("gate", "team", "shy", "chief", "guest")
+    gate, team, shy, chief, guest = (register(homeserver, name) for name in names)
     folder.mkdir(parents=True)
     (folder / "face.png").write_bytes(PICTURE)
     with Beside() as beside:
         proxy = beside.enter(FaultProxy.before(homeserver.url))
-        settings = _settings(proxy.url, (gate, team, shy), chief, SPACE)
+        settings = _settings(proxy.url, (gate, team, shy), (chief, guest), SPACE)
         with HostProcess(folder, settings, first=short_pages) as process:
             process.wait_ready()
             yield Spaces(
-                process=process, homeserver=homeserver, proxy=proxy, gate=gate, team=team, shy=shy, chief=chief
+                process=process,
+                homeserver=homeserver,
+                proxy=proxy,
+                gate=gate,
+                team=team,
+                shy=shy,
+                chief=chief,
+                guest=guest,
             )
 
 
-def _settings(url: str, bots: tuple[Account, Account, Account], chief: Account, space: dict[str, Any]) -> str:
-    gate, team, shy = bots
+def _settings(
+    url: str, bots: tuple[Account, Account, Account], people: tuple[Account, Account], space: dict[str, Any]
+) -> str:
+    (gate, team, shy), (chief, guest) = bots, people
     rights = {"users": {chief.user_id: 100}, "events": {"m.room.tombstone": 100}}
     shared = {"shared": True, "name": "Team", "rooms": [{"name": name, "power_levels": rights} for name in ROOMS]}
     is_open = {"dm_policy": "open", "invites": "allow"}
     tables: dict[str, dict[str, Any]] = {
-        "gate": {**_account(url, gate), "owners": [chief.user_id], "space": space},
+        "gate": {**_account(url, gate), "owners": [chief.user_id], "allow": [guest.user_id], "space": space},
         "team": {**_account(url, team), **is_open, "space": shared},
         "shy": {**_account(url, shy), "dm_policy": "open", "invites": "ignore"},
     }
