@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from surfacehost_devkit.fakes import FakeMemory
-from surfacehost_matrix.chats import MOST_UNREAD, UNREAD, Chats, Notes
+from surfacehost_matrix.chats import EVERYBODY, MOST_UNREAD, PERSON, ROOM, UNREAD, Chats, Notes
 from surfacehost_matrix.withheld import KIND, Withheld, read_withheld
 
 ALICE, MALLORY = "@alice:ex.org", "@mallory:ex.org"
@@ -97,3 +97,23 @@ def test_what_says_nothing_of_a_key_is_left_out(odd: dict[str, Any]) -> None:
     told = {"type": KIND, "sender": ALICE, "content": {"code": "m.no_olm", "sender_key": "k", "reason": "\ud800\n"}}
     assert read_withheld(told) == Withheld(by=ALICE, of="k", why="'m.no_olm: \ufffd\\n'")
     assert read_withheld(told | odd) is None
+
+
+def test_what_takes_the_place_of_a_room_for_all_is_one_itself_and_rooms_that_take_each_others_are_not() -> None:
+    known = Chats("matrix", "@bot:ex.org")
+    known.learn({PERSON + EVERYBODY: {"rooms": {"space": "!space", "room Hall": "!hall"}, "done": True}})
+    known.learn(known.joined("!hall"))
+
+    def is_own(room: str) -> bool:
+        return known.place(room, my_name="", names={}).own
+
+    for old, new in (("!hall", "!second"), ("!second", "!third"), ("!here", "!there"), ("!there", "!here")):
+        known.learn({ROOM + old: {"direct": [], "moved": new}})
+        assert known.successor(old) == ""  # which it has not come into yet
+        known.learn(known.took_over(new, old))
+        assert known.successor(old) == new
+    assert all(is_own(room) for room in ("!hall", "!second", "!third"))
+    assert not any(is_own(room) for room in ("!here", "!there", "!other"))
+    known.learn(known.left("!second"))
+    assert not is_own("!second")
+    assert is_own("!third")

@@ -1,7 +1,7 @@
 """What the surface knows of its rooms, kept as notes so that it outlives the process.
 
 ``room:<id>``     a room we are in, with whom it is direct by the mark of the invitation, and which takes its place
-``upgrade:<id>``  a room that took the place of another, and with whom that was direct
+``upgrade:<id>``  a room that took the place of another, with whom that was direct, and whether it was for everybody
 ``invite:<id>``   an invitation that we have not followed yet, and that mark
 ``m.direct``      the account data of that name
 ``alias:<alias>`` the room that an alias in the settings leads to
@@ -182,9 +182,10 @@ class Chats:
         return None
 
     def took_over(self, room: str, old: str) -> Notes:
-        """To be noted when *room* has taken the place of *old*: it is direct with whom that was then."""
+        """To be noted when *room* has taken the place of *old*: it is direct with whom that was then, or for all."""
         known = self._notes.get(UPGRADE + room)
-        return {UPGRADE + room: known or {"from": old, "direct": sorted(self._direct_with(old))}}
+        was = {"direct": sorted(self._direct_with(old)), "own": self._is_everybodys(old)}
+        return {UPGRADE + room: known or {"from": old, **was}}
 
     def successor(self, room: str) -> str:
         """The room that has taken the place of *room*; nothing as long as none has."""
@@ -263,11 +264,9 @@ class Chats:
 
         To have it take that place takes more rights than to let somebody in, so it lets nobody in who could not be.
         """
-        ours, seen = set(_rooms_of(self._notes.get(PERSON + EVERYBODY) or {"rooms": {}})), set[str]()
-        while room not in ours and room not in seen:
-            seen.add(room)
-            room = str((self._notes.get(UPGRADE + room) or {}).get("from", room))
-        return room in ours
+        made: Notes = self._notes.get(PERSON + EVERYBODY) or {"rooms": {}}
+        taken_over: Notes = self._notes.get(UPGRADE + room) or {}
+        return room in _rooms_of(made) or bool(taken_over.get("own"))
 
     def _direct_with(self, room: str) -> set[str]:
         marked: Notes = self._notes.get(ROOM + room) or self._notes.get(INVITE + room) or {}
