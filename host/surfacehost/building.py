@@ -188,6 +188,7 @@ class Building:
             memory=StoredMemory(self.database, table.name),
             public_url=settings.web.public_url,
             restored_at=self.restored.at if self.restored else 0.0,
+            locale=settings.host.locale,
             commands=_commands(),
         )
 

@@ -112,6 +112,8 @@ class Home:
     """When the host last went on with an older copy of its data, in seconds since the epoch; 0: never.
 
     What the surface keeps there may be behind its platform. Replies that may have been sent since are ``repeated``."""
+    locale: str = "auto"
+    """The language of the host (en, ru), where the platform does not say what a person speaks; auto: English."""
     commands: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """What the host understands, for platforms that show it: language to command to what it does."""
 

@@ -108,8 +108,11 @@ async def test_files_go_out_once(
     assert await asyncio.to_thread(media, homeserver, shown.content["url"], token) == picture.path.read_bytes()
     assert (plain.content["msgtype"], plain.body) == ("m.file", "large.bin")
     assert await asyncio.to_thread(media, homeserver, plain.content["url"], token) == large.path.read_bytes()
-    assert by_proxy.body == "⚠️ large.bin: 1.0 MB"
-    assert (line.content["msgtype"], line.body) == ("m.text", "the **view**\n\n⚠️ large.bin: 1.0 MB > 1.0 MB")
+    assert by_proxy.body == "⚠️ large.bin (1.0 MB) is too large for this homeserver."
+    assert (line.content["msgtype"], line.body) == (
+        "m.text",
+        "the **view**\n\n⚠️ large.bin (1.0 MB) is too large for this homeserver: at most 1.0 MB.",
+    )
 
 
 def refused(*_: object, **_more: object) -> None:

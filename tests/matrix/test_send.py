@@ -100,7 +100,8 @@ async def test_stock_limits_slow_it_down_and_nothing_is_lost(
         assert "is not listening" not in host.log_text()
     assert (await said(alice, room, bot))[1:] == [f"echo: {number}" for number in range(7)]
     assert len(alice.seen.said(other, bot.user_id)) == 2  # the greeting, and one answer
-    limited = next(at for at, (one, then) in enumerate(pairwise(ours), 1) if then.at_ms - one.at_ms > 3000)
+    late = (at for at, (one, then) in enumerate(pairwise(ours), 1) if then.at_ms - one.at_ms > 3000)
+    limited = next(late, len(ours))  # a machine that is slow enough is never limited
     assert "m.reaction" not in [event.type for event in ours[limited:]]  # a mark takes no answer's place
 
 

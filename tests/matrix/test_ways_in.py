@@ -85,6 +85,9 @@ async def test_by_the_servers_name_with_a_login_token_that_is_used_once(
     assert token not in str(error)
 
 
+TOO_LARGE = "⚠️ Файл hello.txt (0.2 МБ) слишком велик для этого сервера: не больше 0.1 МБ."
+
+
 async def test_the_real_host_comes_back_when_its_session_has_ended_softly_while_it_was_away(
     strict: Homeserver, tmp_path: Path, stack: AsyncExitStack
 ) -> None:
@@ -96,6 +99,8 @@ async def test_the_real_host_comes_back_when_its_session_has_ended_softly_while_
         await stack.enter_async_context(ConnectProxy.serve(f"alice:{word}")) for word in ("s3cret", "hush")
     ]
     direct = f"""
+        [host]
+        locale = "ru"
         [defaults]
         dm_policy = "open"
         [surfaces.matrix]
@@ -131,7 +136,7 @@ async def test_the_real_host_comes_back_when_its_session_has_ended_softly_while_
         assert answer.body == "echo: still there?"
         question = await alice.send(chat, "!demo file text 200000")
         named = (await alice.replies(chat, after=question, from_=bot.user_id, count=2))[-1]
-        assert (named.content["msgtype"], named.body) == ("m.text", "⚠️ hello.txt: 0.2 MB > 0.1 MB")
+        assert (named.content["msgtype"], named.body) == ("m.text", TOO_LARGE)
     assert not any(word in host.log_text() for word in (token, "s3cret", "hush", "wrong", after["access_token"]))
     assert (set(proxy.tunnels), len(proxy.tunnels)) == ({f"127.0.0.1:{strict.port}"}, through)
     assert not common.tunnels

@@ -152,7 +152,7 @@ async def test_what_is_too_large_is_named_whoever_sends_it_and_whoever_refuses_i
     assert "hello.txt: it has more than 0.3 MB" in await asked(alice, room, team, "!demo file text 400000")
     refused = faults.answer(413, "<html>413 Request Entity Too Large</html>", unread=True)
     spaces.proxy.faults.plan("POST */upload", refused)
-    for shown in ("⚠️ hello.txt: 0.2 MB", "hello.txt"):
+    for shown in ("⚠️ hello.txt (0.2 MB) is too large for this homeserver.", "hello.txt"):
         question = await alice.send(room, "!demo file text 200000")
         said = await alice.replies(room, after=question, from_=team.user_id, count=2)
         assert [one.body for one in said] == ["Here is hello.txt.", shown]

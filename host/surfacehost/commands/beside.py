@@ -39,4 +39,5 @@ def home_of(settings: Settings, table: SurfaceTable, memory: Memory) -> Home:
         data_dir=settings.folder / settings.host.data_dir / table.name,
         memory=memory,
         public_url=settings.web.public_url,
+        locale=settings.host.locale,
     )

@@ -20,6 +20,11 @@ from surfacehost_matrix.thumbnails import Thumbnails
 PIECE: Final = 65_536
 SPOKEN: Final = "audio/ogg"
 """What is shown as a voice message, as Telegram does it (MSC3245)."""
+TOO_LARGE: Final = {
+    "en": ("⚠️ {name} ({size} MB) is too large for this homeserver", ": at most {most} MB"),
+    "ru": ("⚠️ Файл {name} ({size} МБ) слишком велик для этого сервера", ": не больше {most} МБ"),
+}
+"""What is said of a file that the homeserver does not take, and how much it takes where it says so."""
 _KINDS = {"image": "m.image", "audio": "m.audio", "video": "m.video"}
 
 
@@ -37,19 +42,20 @@ class Offers:
         room: str,
         *,
         mark: str,
+        language: str = "en",
     ) -> dict[str, Any]:
-        """The message that shows *file*, which is uploaded for it; for one that is too large a line that says so.
+        """The message that shows *file*, which is uploaded for it; for one that is too large a sentence that says so.
 
         A repeat uploads again, and what it has uploaded is never shown: the first message stays.
         """
         most = await _largest(homeserver)
         if most is not None and file.size > most:
-            return text(_too_large(file, caption, most), mark=mark)
+            return text(_too_large(file, caption, language, most), mark=mark)
         is_secret = await homeserver.is_encrypted(room)
         try:
             where = await _upload(homeserver, file, is_secret=is_secret)
         except TooLarge:  # a proxy before the homeserver takes less than that says
-            return text(_too_large(file, caption, None), mark=mark)
+            return text(_too_large(file, caption, language), mark=mark)
         info: dict[str, Any] = {"mimetype": file.mime_type, "size": file.size}
         kind = _KINDS.get(file.mime_type.partition("/")[0], "m.file")
         if kind == "m.image":
@@ -72,9 +78,10 @@ class Offers:
         return {"w": measures[0], "h": measures[1]} if measures else {}
 
 
-def _too_large(file: File, caption: Any, most: int | None) -> dict[str, Any]:  # noqa: ANN401 - composed
-    limit = f" > {most / 1e6:.1f} MB" if most is not None else ""
-    line = f"⚠️ {file.name}: {file.size / 1e6:.1f} MB{limit}"
+def _too_large(file: File, caption: Any, language: str, most: int | None = None) -> dict[str, Any]:  # noqa: ANN401 - composed
+    refused, at_most = TOO_LARGE.get(language, TOO_LARGE["en"])
+    limit = at_most.format(most=f"{most / 1e6:.1f}") if most is not None else ""
+    line = f"{refused.format(name=file.name, size=f'{file.size / 1e6:.1f}')}{limit}."
     return {"body": f"{caption['body']}\n\n{line}" if caption else line}
 
 

@@ -20,7 +20,9 @@ log = logging.getLogger(__name__)
 class Sender:
     """Sends replies; those into one room in the order in which they are handed over."""
 
-    def __init__(self) -> None:
+    def __init__(self, locale: str = "auto") -> None:
+        """*locale* is the host's language."""
+        self._locale = locale
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._offers = Offers()
 
@@ -53,7 +55,8 @@ class Sender:
     async def _content(self, homeserver: Homeserver, reply: Reply, room: str, *, is_first: bool) -> dict[str, Any]:
         mark, mentions = transaction(reply.id), mentioned(reply.event, room, is_first=is_first)
         if reply.file is not None:
-            content = await self._offers.offer(homeserver, reply.file, reply.body, room, mark=mark)
+            language = (reply.event.locale or self._locale).partition("-")[0].lower()
+            content = await self._offers.offer(homeserver, reply.file, reply.body, room, mark=mark, language=language)
         else:
             content = text(reply.body, mark=mark, mentions=mentions)
         return content | relation(reply.event, room, is_first=is_first)

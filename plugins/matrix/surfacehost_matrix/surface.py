@@ -84,7 +84,7 @@ class MatrixSurface:
         self._chats = Chats(home.name, settings.user_id)
         self._upgrades = Upgrades(self._chats, home.memory)
         self._identity = Identity(settings, home.data_dir, self._chats)
-        self._sender = Sender()
+        self._sender = Sender(home.locale)
         self._prompts = Prompts(home.memory, home.name)
         self._busy = Busy()
         self._provisioning = (
