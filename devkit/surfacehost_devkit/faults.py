@@ -18,7 +18,8 @@ class Fault:
     """One thing that goes wrong.
 
     `acts` says whether the call is carried out before it goes wrong; after a hang or delay the answer follows.
-    `unread`: the answer comes before the call's body has been read, as a gateway refuses an upload.
+    `unread`: the answer comes before the call's body has been read, and ends the connection, as a gateway refuses
+    an upload.
     """
 
     kind: FaultKind
@@ -57,7 +58,7 @@ def answer(
         status=status,
         body=str(body).encode() if raw else json.dumps(body).encode(),
         content_type="text/html" if raw else "application/json",
-        headers=headers or {},
+        headers={**({"connection": "close"} if unread else {}), **(headers or {})},
     )
 
 

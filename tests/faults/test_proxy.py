@@ -61,6 +61,17 @@ async def test_a_call_passes_as_it_is(shop: Shop, proxy: FaultProxy, client: htt
     assert "secret" not in repr(proxy.passages)
 
 
+async def test_a_call_can_be_refused_before_it_has_been_read(shop: Shop, proxy: FaultProxy) -> None:
+    proxy.faults.plan(ITEMS, faults.answer(413, "too large", unread=True))
+    reader, writer = await asyncio.open_connection(*proxy.url.removeprefix("http://").split(":"))
+    writer.write(b"PUT /items/1 HTTP/1.1\r\nHost: shop\r\nContent-Length: 1000\r\n\r\nthe first of it")
+    async with asyncio.timeout(10):
+        assert b" 413 " in await reader.readline()
+        assert (await reader.read()).endswith(b"too large")  # and nothing more can come
+    writer.close()
+    assert not shop.kept
+
+
 @pytest.mark.parametrize(
     ("fault", "acts"),
     [
