@@ -222,10 +222,15 @@ async def test_a_group_that_moved_takes_its_penalty_along() -> None:
     calls.fails = Flooded(3600)
     with pytest.raises(Flooded):
         await calls.make(-1)
-    calls.budgets.rekey("-1", "-1001")
+    for _ in range(2):  # once more where the move could not be stored
+        told = await calls.budgets.rekey("-1", "-1001")
+        assert told["shut:-1"] is None
+        assert told["shut:-1001"]["seconds"] == pytest.approx(3600, abs=1)
     with pytest.raises(Flooded):
         await calls.make(-1001)
     assert calls.made == ["-1"]
+    later = ChatBudgets(calls.memory)  # which has made no call yet when it hears of the move
+    assert "shut:-1001" in await later.rekey("-1", "-1001")
 
 
 async def test_a_tap_waits_for_nothing() -> None:

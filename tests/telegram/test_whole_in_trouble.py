@@ -110,19 +110,31 @@ async def test_a_penalty_shuts_one_chat_and_no_other(whole: Whole) -> None:
     assert whole.said(late) == ["echo: late"]
 
 
-async def test_a_penalty_outlives_the_process(whole: Whole) -> None:
-    alice = whole.person()
-    whole.api.faults.plan(f"sendMessage {alice.id}", faults.too_many(6))
-    late = whole.api.world.write(alice, "late", bot=whole.bot)
-    [refused] = await whole.calls("sendMessage", alice.id, 1)
-    await whole.until(lambda _: f"shut:{alice.id}" in notes(whole))
+async def test_a_penalty_outlives_the_process_and_moves_with_its_group(whole: Whole) -> None:
+    groups, bob, notes_of = whole.api.groups, whole.bob, partial(notes, whole)
+    told, untold = await whole.team("group"), await whole.team("group")
+    shut = [whole.api.world.private_chat(whole.person(), whole.bot), told, untold]
+    asked = {}
+    for chat in shut:
+        whole.api.faults.plan(f"sendMessage {chat.id}", faults.too_many(6))
+        who, where = (chat.id, None) if chat.kind == "private" else (bob, chat)
+        asked[chat.id] = whole.api.world.write(who, "@agent_bot late", where, bot=whole.bot)
+    await whole.until(lambda _: all(f"shut:{chat.id}" in notes_of() for chat in shut))
+    ended = {chat.id: whole.api.calls.of("sendMessage", chat_id=chat.id)[-1] for chat in shut}
+    moved = {told.id: groups.migrate(told, bob)}
+    await whole.until(lambda _: f"shut:{moved[told.id].id}" in notes_of() and f"shut:{told.id}" not in notes_of())
     whole.host.kill()
+    moved[untold.id] = groups.migrate(untold, bob)  # which is told to the next process alone
     await asyncio.to_thread(whole.host.start)
     await goes_on(whole)
-    assert (await whole.answer(late)).text == "echo: late"
-    again = whole.api.calls.of(chat_id=alice.id, after=refused.number)
-    assert min(one.started for one in again) > refused.ended + 6
-    assert whole.said(late) == ["echo: late"]
+    for chat in shut:
+        now, refused = moved.get(chat.id, chat), ended[chat.id]
+        after = asked[chat.id] if now is chat else 0
+        answer = await whole.api.world.wait_for_reply(now, after=after, timeout_s=WAIT_S)
+        assert answer.text.endswith("late")
+        again = [one for where in (chat, now) for one in whole.api.calls.of(chat_id=where.id, after=refused.number)]
+        assert min(one.started for one in again) > refused.ended + 6
+        assert len(whole.api.world.replies(now, after=after)) == 1
 
 
 async def test_numbers_that_begin_again_lower_are_followed(whole: Whole) -> None:
@@ -197,6 +209,27 @@ async def test_every_poll_says_all_that_it_wants(whole: Whole) -> None:
     assert {*json.loads(wanted)} == kinds
     offsets = [int(one["offset"]) for one in polls]
     assert offsets == sorted(offsets)
+
+
+async def test_a_penalty_of_minutes_is_kept_also_over_a_kill_and_ends(whole: Whole) -> None:
+    alice = whole.person()
+    whole.api.faults.plan(f"sendMessage {alice.id}", faults.too_many(90))
+    late = whole.api.world.write(alice, "late", bot=whole.bot)
+    await whole.until(lambda _: f"shut:{alice.id}" in notes(whole))
+    refused = whole.api.calls.of("sendMessage", chat_id=alice.id)[-1]
+    await goes_on(whole)
+    whole.host.kill()
+    await asyncio.to_thread(whole.host.start)
+    tea = whole.api.groups.open_topic(whole.api.world.private_chat(alice, whole.bot), alice, "Tea")
+    whole.api.world.write(alice, "in a conversation of its own", bot=whole.bot, topic=tea)
+    await goes_on(whole)
+    await whole.logged(f"1/telegram/{alice.id}/{alice.id}/{tea.thread_id} waits")
+    assert whole.api.calls.of(chat_id=alice.id, after=refused.number) == []
+    whole.clock.turn(91)
+    whole.host.kill()
+    await asyncio.to_thread(whole.host.start)
+    await whole.replies(late, 2)
+    assert {*whole.said(late)} == {"echo: late", "echo: in a conversation of its own"}
 
 
 async def test_no_token_is_in_any_file_or_log(whole: Whole) -> None:

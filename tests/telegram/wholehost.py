@@ -21,6 +21,7 @@ from surfacehost import asides
 from surfacehost_devkit.botapi import Account, Bot, BotApi, CallRecord, Chat, Entity, Pace, Topic
 from surfacehost_devkit.botapi import Message as Sent
 from surfacehost_devkit.hostprocess import HostProcess
+from surfacehost_devkit.turnedclock import TurnedClock
 from surfacehost_telegram import send, topics
 from surfacehost_telegram.budget import ChatBudget
 
@@ -159,6 +160,8 @@ class Whole(Talk):
     """A group that will become a supergroup, of people who may talk to the first bot there alone."""
     late: Chat
     """A forum in which that one shall make topics, and may not yet."""
+    clock: TurnedClock
+    """The host's wall clock."""
 
 
 async def _shown(call: Call) -> AsyncIterator[Frame]:
@@ -189,6 +192,17 @@ def can_show_files() -> None:
         yield "named", Command(usage="/demo named <address>", sentence="a file that is somewhere", run=_named)
 
     showcase.commands = commands
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What such a host does first: it has a clock that can be turned, and is prepared."""
+
+    clock: TurnedClock
+
+    def __call__(self) -> None:
+        self.clock()
+        prepare()
 
 
 def prepare() -> None:
@@ -234,13 +248,14 @@ async def whole_host(folder: Path) -> AsyncIterator[Whole]:
             settings += f'[surfaces.{name}]\nplugin = "telegram"\ntoken = "{one.token}"\nbase_url = "{api.url}"\n'
         settings += 'topics = { ideas = "Ideas", tea = { name = "Tea", color = "green" } }\n'
         settings += f"topic_groups = [{forum.id}, {late.id}]\n"
-        host = HostProcess(folder, settings, first=prepare)
+        clock = TurnedClock(folder / "clock")
+        host = HostProcess(folder, settings, first=Prepared(clock))
         try:
             await asyncio.to_thread(host.start)
             await asyncio.to_thread(host.wait_ready)
             yield Whole(
                 api=api, host=host, bot=bot, gone=gone, shared=shared, taken=taken, bob=bob, forum=forum, late=late,
-                moving=moving,
+                moving=moving, clock=clock,
             )  # fmt: skip
         finally:
             host.close()

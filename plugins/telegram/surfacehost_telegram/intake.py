@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -59,9 +59,12 @@ class Intake:
         surface: str,
         ids: MessageIds,
         see: Callable[[Update], None],
-        rekey: Callable[[str, str], None],
+        rekey: Callable[[str, str], Awaitable[Json]],
     ) -> None:
-        """*see* is told each update as well, for what it means beside events; *rekey* of groups: old id, new id."""
+        """*see* is told each update as well, for what it means beside events.
+
+        *rekey* is told of groups that moved, old id, new id, and gives the notes that come of it.
+        """
         self._bot = bot
         self._surface = surface
         self._ids = ids
@@ -75,11 +78,10 @@ class Intake:
         read = Read()
         for raw in updates:
             self._read(raw, me, read)
-        notes = self._ids.to_note() | read.made
+        notes: Json = self._ids.to_note() | read.made
         for old, new in read.moved.items():
             log.info("group %s is now supergroup %s", old, new)
-            notes |= moving(old, new)
-            self._rekey(old, new)
+            notes |= moving(old, new) | await self._rekey(old, new)
         events = self._with_their_albums(read.events)
         await put(*events, cursor=cursor, notes=notes, moved=read.moved, unread=read.unread)
         for event in events:

@@ -87,11 +87,18 @@ class ChatBudgets(BaseRateLimiter[Turn]):
                     await self._note(str(chat), error.seconds)
                     raise
 
-    def rekey(self, old: str, new: str) -> None:
-        """The group *old* is the chat *new* from now on: its penalty goes on there."""
-        former = self._budgets.pop(old, None)
-        if former is not None and (penalty := former.penalty(monotonic())):
-            self._budget(new).shut(monotonic(), penalty)
+    async def rekey(self, old: str, new: str) -> Json:
+        """The group *old* is the chat *new* from now on: its penalty holds there as well.
+
+        The notes of that, to be stored with the move itself; asked again it gives the same. Raises NotReady.
+        """
+        await self._recall()  # the move may be the first that this process hears of the group
+        # Not taken from the old chat: calls may be on their way there that have not heard of the move.
+        left = self._budget(old).penalty(monotonic())
+        if not left:
+            return {}
+        self._budget(new).shut(monotonic(), left)
+        return {f"{SHUT}{old}": None, f"{SHUT}{new}": _noted(left)}
 
     def _budget(self, chat: str) -> ChatBudget:
         now = monotonic()
@@ -122,7 +129,7 @@ class ChatBudgets(BaseRateLimiter[Turn]):
     async def _note(self, chat: str, seconds: float) -> None:
         """Keep a penalty: a call that a new process makes in the middle of it would prolong it."""
         try:
-            await self._memory.set({f"{SHUT}{chat}": {"until": time.time() + seconds, "seconds": seconds}})
+            await self._memory.set({f"{SHUT}{chat}": _noted(seconds)})
         except NotReady as error:
             log.warning("the penalty of chat %s is not noted, and forgotten at a restart: %s", chat, error)
 
@@ -141,6 +148,11 @@ class ChatBudgets(BaseRateLimiter[Turn]):
             if over:
                 await self._memory.set(dict.fromkeys(over))
             self._has_recalled = True
+
+
+def _noted(seconds: float) -> Json:
+    """A penalty of so many seconds from now on, as its note."""
+    return {"until": time.time() + seconds, "seconds": seconds}
 
 
 async def _wait_until_free(wait_of: Callable[[], float]) -> None:

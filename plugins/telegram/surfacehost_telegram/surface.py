@@ -191,5 +191,4 @@ class TelegramSurface:
         """A send was told that the group *old* is now *new*; the messages that tell it may come later, or never."""
         if self._put is None:
             raise NotReady("a group has moved, and nobody listens who could write it down")
-        await self._put(moved={old: new}, notes=moving(old, new))
-        self._budgets.rekey(old, new)
+        await self._put(moved={old: new}, notes=moving(old, new) | await self._budgets.rekey(old, new))
