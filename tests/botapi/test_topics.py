@@ -104,6 +104,8 @@ async def test_topics_of_a_private_chat(client: Client, world: World, bot: Bot, 
     )
     assert await client.edit_forum_topic(alice.id, topic.message_thread_id, "Deeds")
     assert world.chat(alice.id).topics[topic.message_thread_id].name == "Deeds"
+    with pytest.raises(BadRequest, match="Topic_not_modified"):
+        await client.edit_forum_topic(alice.id, topic.message_thread_id, "Deeds")
     assert await client.close_forum_topic(alice.id, topic.message_thread_id)
     assert await client.reopen_forum_topic(alice.id, topic.message_thread_id)
 

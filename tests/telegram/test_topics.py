@@ -1,4 +1,7 @@
-"""What the bot arranges beside messages: the topics that the settings name, and the menu of commands."""
+"""What the bot arranges beside messages: the topics that the settings name, and the menu of commands.
+
+What the real process does about people who change, delete and allow topics is in test_whole_in_trouble.py.
+"""
 
 import asyncio
 from typing import Any
@@ -66,16 +69,6 @@ async def test_topics_are_made_once_in_a_private_chat_and_in_the_groups_that_wan
     assert len(api.calls.of("createForumTopic")) == 4
 
 
-async def test_another_name_renames(desk: Desk, api: BotApi) -> None:
-    bot = api.world.bot()
-    team = forum(api, bot)
-    for tree in ({"ideas": "Ideas", "tea": "Tea"}, {"ideas": "Plans", "tea": "Tea"}):
-        async with desk.host(desk.surface(bot, topics=tree, topic_groups=[team.id])):
-            await noted(desk, team)
-            await called(api, team, [*tree.values()])
-    assert len(api.calls.of("editForumTopic")) == 1
-
-
 @pytest.mark.parametrize("fault", [faults.drop_after(), faults.garbage(acts=True), faults.reset()])
 async def test_a_topic_whose_making_ended_unheard_is_looked_for(fault: faults.Fault, desk: Desk, api: BotApi) -> None:
     bot = api.world.bot()
@@ -84,65 +77,6 @@ async def test_a_topic_whose_making_ended_unheard_is_looked_for(fault: faults.Fa
     async with desk.host(desk.surface(bot, topics=TREE, topic_groups=[team.id])):
         await noted(desk, team)
     assert names(team) == ["Ideas", "Tea"]
-
-
-async def test_what_people_delete_is_not_made_again(desk: Desk, api: BotApi) -> None:
-    bot = api.world.bot()
-    team = forum(api, bot)
-    async with desk.host(desk.surface(bot, topics=TREE, topic_groups=[team.id])):
-        await noted(desk, team)
-    api.groups.delete_topic(team, next(iter(team.topics.values())))
-    tree = {"ideas": "Plans", "tea": "Coffee"}
-    async with desk.host(desk.surface(bot, topics=tree, topic_groups=[team.id])):
-        await called(api, team, ["Coffee"])
-        await noted(desk, team, count=1)
-
-
-async def test_where_the_bot_may_not_it_says_so_and_answers(
-    desk: Desk, api: BotApi, caplog: pytest.LogCaptureFixture
-) -> None:
-    bot, alice = api.world.bot(), api.world.person()
-    team = forum(api, bot, may=False)
-    async with desk.host(desk.surface(bot, topics=TREE, topic_groups=[team.id])) as host:
-        api.world.write(alice, "hi")
-        await host.until(lambda: any(one.startswith(str(alice.id)) for one in host.settled))
-        await api.world.wait_for_call("createForumTopic")
-        await api.world.wait_for(lambda: api.calls.of("createForumTopic")[0].status)
-    assert f"chat {team.id} gets no topic 'Ideas': Not enough rights to create a topic" in caplog.text
-    assert names(team) == []
-
-
-async def test_topics_are_made_once_the_bot_may(desk: Desk, api: BotApi) -> None:
-    bot = api.world.bot()
-    team = forum(api, bot, may=False)
-    bob = next(iter(team.members.values())).account
-    async with desk.host(desk.surface(bot, topics=TREE, topic_groups=[team.id])):
-        await api.world.wait_for_call("createForumTopic")
-        api.faults.plan("createForumTopic", faults.reset())
-        api.groups.set_standing(team, bob, "administrator", bot, can_manage_topics=True)
-        await noted(desk, team)
-    assert names(team) == ["Ideas", "Tea"]
-
-
-async def test_topics_are_made_once_the_group_has_some(desk: Desk, api: BotApi) -> None:
-    bot, bob = api.world.bot(), api.world.person("Bob")
-    small, other = api.groups.group("Team", bob), api.groups.forum("Other", bob)
-    for one in (small, other):
-        api.groups.add_bot(one, bob, bot, as_admin=True, can_manage_topics=True)
-    async with desk.host(desk.surface(bot, topics=TREE, topic_groups=[small.id])) as host:
-        await api.world.wait_for_call("createForumTopic")
-        team = api.groups.migrate(small, bob)  # what asks for topics in it does that first
-        await host.until(lambda: host.put.moved)
-        api.groups.enable_topics(team)
-        api.world.write(bob, "hi", team)
-        await noted(desk, team)
-        api.world.write(bob, "hi", other)
-        refused = len([one for one in api.calls.of("createForumTopic") if one.status != 200])
-        api.world.write(bob, "@agent_bot hi again", team)
-        await host.until(lambda: len([one for one in host.settled if one.startswith(str(team.id))]) == 2)
-    assert names(team) == ["Ideas", "Tea"]
-    assert names(other) == []
-    assert len(api.calls.of("createForumTopic")) == refused + 2
 
 
 async def test_commands_are_offered_and_set_only_where_they_differ(desk: Desk, api: BotApi) -> None:

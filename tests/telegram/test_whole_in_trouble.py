@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from tests.telegram.wholehost import WAIT_S, Whole, whole_host
 
-from surfacehost_devkit.botapi import Chat, faults
+from surfacehost_devkit.botapi import CallRecord, Chat, faults
 from surfacehost_devkit.hostprocess import surface_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -30,7 +30,12 @@ async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Whole
 
 
 def names(chat: Chat) -> list[str]:
-    return [topic.name for topic in chat.topics.values()]
+    return [topic.name for topic in chat.topics.values() if not topic.deleted]
+
+
+def made(whole: Whole, **which: int) -> list[CallRecord]:
+    """The calls that made a topic."""
+    return [one for one in whole.api.calls.of("createForumTopic", **which) if one.status == 200]
 
 
 def notes(whole: Whole) -> dict[str, Any]:
@@ -39,15 +44,20 @@ def notes(whole: Whole) -> dict[str, Any]:
         return {key: json.loads(value) for key, value in store.execute("select key, value from note")}
 
 
+async def nothing() -> None:
+    """Do nothing meanwhile."""
+
+
 async def goes_on(whole: Whole) -> None:
     """See that the first bot answers."""
     assert (await whole.ask(whole.person(), "and you?")).text == "echo: and you?"
 
 
 async def test_topics_are_made_once_the_bot_may_although_answers_are_lost_and_it_is_killed(whole: Whole) -> None:
-    made = partial(whole.api.calls.of, "createForumTopic", chat_id=whole.late.id)
-    await whole.api.world.wait_for(lambda: [one for one in made() if one.status == 400] or None)
+    tried = partial(whole.api.calls.of, "createForumTopic", chat_id=whole.late.id)
+    await whole.api.world.wait_for(lambda: [one for one in tried() if one.status == 400] or None)
     assert names(whole.late) == []
+    await whole.logged(f"chat {whole.late.id} gets no topic 'Ideas': Not enough rights to create a topic")
     for fault in (faults.drop_after(), faults.hang(acts=True)):
         whole.api.faults.plan(f"createForumTopic {whole.late.id}", fault)
     whole.api.groups.set_standing(whole.late, whole.bob, "administrator", whole.shared, can_manage_topics=True)
@@ -57,7 +67,7 @@ async def test_topics_are_made_once_the_bot_may_although_answers_are_lost_and_it
     known = [f"topic:{whole.late.id}:{key}" for key in ("ideas", "tea")]
     await whole.until(lambda _: all("id" in notes(whole).get(key, {}) for key in known))
     assert names(whole.late) == ["Ideas", "Tea"]
-    assert [one.fault for one in made()] == ["", "drop_after", "hang"]
+    assert [one.fault for one in tried()] == ["", "drop_after", "hang"]
 
 
 async def test_menu_and_topics_are_made_once_and_kept_in_step_and_it_starts_offline(whole: Whole) -> None:
@@ -84,9 +94,62 @@ async def test_menu_and_topics_are_made_once_and_kept_in_step_and_it_starts_offl
     for place in (chat, whole.forum):
         await world.wait_for(lambda place=place: names(place) == ["Plans", "Tea"] or None, timeout_s=WAIT_S)  # type: ignore[misc]
     assert (await whole.ask(alice, "hi again", bot=whole.shared)).text == "echo: hi again"
-    assert not api.calls.of("createForumTopic", after=before)
+    assert made(whole, after=before) == []
     again = [one.params for one in api.calls.of("setMyCommands", after=before)]
     assert [(json.loads(one["scope"])["type"], one["language_code"]) for one in again] == [("all_group_chats", "ru")]
+
+
+async def test_what_people_do_to_its_topics_stays_so(whole: Whole) -> None:
+    api, groups, bob, late = whole.api, whole.api.groups, whole.bob, whole.late
+    deleted, (plans, tea) = next(iter(whole.forum.topics.values())), late.topics.values()
+    await api.world.wait_for(lambda: names(late) == ["Plans", "Tea"] or None)
+    groups.delete_topic(whole.forum, deleted)
+    groups.close_topic(late, bob, plans)
+    groups.rename_topic(late, bob, tea, "Coffee")
+    before = api.calls.of()[-1].number
+    api.faults.plan(f"editForumTopic {late.id}", faults.drop_after())  # so it is called that already, and not noted
+    await whole.restart(instead={'"Plans"': '"Deeds"'}, meanwhile=nothing)
+    gone, renamed = (f"topic:{chat.id}:ideas" for chat in (whole.forum, late))
+    await whole.until(lambda _: "gone" in notes(whole)[gone] and notes(whole)[renamed]["name"] == "Deeds")
+    assert (names(whole.forum), names(late)) == (["Tea"], ["Deeds", "Coffee"])
+    asked = api.world.write(bob, "@shared_bot /demo slow 1.5", late, topic=tea)
+    await whole.at_work(late)
+    groups.disable_topics(late)
+    answer = await whole.answer(asked, bot=whole.shared)
+    assert (answer.text, answer.is_topic_message) == ("I waited 1.5 s.", False)
+    assert (await whole.answer(api.world.write(bob, "@shared_bot hi", late))).text == "echo: hi"
+    groups.enable_topics(late)
+    inside = await whole.answer(api.world.write(bob, "@shared_bot /demo memory", late, topic=tea))
+    assert (inside.text, inside.thread_id) == ("I remember:\n\n1. /demo slow 1.5", tea.thread_id)
+    assert made(whole, after=before) == []
+
+
+async def test_a_group_that_gets_topics_later_gets_the_bots_then(whole: Whole) -> None:
+    groups, bob = whole.api.groups, whole.bob
+    other = groups.forum("Other", bob)
+    groups.add_bot(other, bob, whole.shared, as_admin=True, can_manage_topics=True)
+    team = groups.migrate(whole.small, bob)  # what asks for topics in it does that first
+    groups.enable_topics(team)
+    for text in ("hi", "@shared_bot hi again"):
+        for chat in (team, other):
+            last = whole.api.world.write(bob, text, chat)
+    await whole.answer(last, bot=whole.shared)
+    await whole.api.world.wait_for(lambda: names(team) == ["Deeds", "Tea"] or None)
+    await whole.rests()
+    assert len(made(whole, chat_id=team.id)) == 2
+    assert names(other) == []
+
+
+async def test_where_a_chat_is_shut_its_topics_wait_and_those_of_others_do_not(whole: Whole) -> None:
+    longer, shorter, never = (whole.api.world.private_chat(whole.person(), whole.shared) for _ in range(3))
+    for chat, seconds in ((longer, 90), (shorter, 1)):
+        whole.api.faults.plan(f"createForumTopic {chat.id}", faults.too_many(seconds))
+    for chat in (longer, shorter, never):
+        await whole.ask(chat.id, "hi", bot=whole.shared)
+    for chat in (never, shorter):
+        await whole.api.world.wait_for(lambda chat=chat: names(chat) == ["Deeds", "Tea"] or None)  # type: ignore[misc]
+    assert names(longer) == []
+    assert len(whole.api.calls.of("createForumTopic", chat_id=longer.id)) == 1
 
 
 async def test_formatting_that_is_refused_comes_as_plain_text(whole: Whole) -> None:

@@ -48,7 +48,9 @@ class Talk:
         await self.api.world.wait_for_reply(chat, timeout_s=WAIT_S)
         return chat
 
-    async def ask(self, person: Account, text: str, *, bot: Bot | None = None, topic: Topic | None = None) -> Sent:
+    async def ask(
+        self, person: Account | int, text: str, *, bot: Bot | None = None, topic: Topic | None = None
+    ) -> Sent:
         """The bot's first message behind what *person* writes to it."""
         bot = bot or self.bot
         return await self.answer(self.api.world.write(person, text, bot=bot, topic=topic), bot=bot)
@@ -160,6 +162,8 @@ class Whole(Talk):
     """A group that will become a supergroup, of people who may talk to the first bot there alone."""
     late: Chat
     """A forum in which that one shall make topics, and may not yet."""
+    small: Chat
+    """A group without topics where that one might make some."""
     clock: TurnedClock
     """The host's wall clock."""
 
@@ -230,6 +234,8 @@ async def whole_host(folder: Path) -> AsyncIterator[Whole]:
         api.groups.add_bot(forum, bob, shared, as_admin=True, can_manage_topics=True)
         late = api.groups.forum("Late", bob)
         api.groups.add_bot(late, bob, shared)
+        small = api.groups.group("Small", bob)
+        api.groups.add_bot(small, bob, shared, as_admin=True, can_manage_topics=True)
         carol = api.world.person("Carol")
         moving = api.groups.group("Moving", carol)
         api.groups.add_bot(moving, carol, bot)
@@ -247,7 +253,7 @@ async def whole_host(folder: Path) -> AsyncIterator[Whole]:
         for name, one in {"telegram": bot, "gone": gone, "taken": taken, "shared": shared}.items():
             settings += f'[surfaces.{name}]\nplugin = "telegram"\ntoken = "{one.token}"\nbase_url = "{api.url}"\n'
         settings += 'topics = { ideas = "Ideas", tea = { name = "Tea", color = "green" } }\n'
-        settings += f"topic_groups = [{forum.id}, {late.id}]\n"
+        settings += f"topic_groups = [{forum.id}, {late.id}, {small.id}]\n"
         clock = TurnedClock(folder / "clock")
         host = HostProcess(folder, settings, first=Prepared(clock))
         try:
@@ -255,7 +261,7 @@ async def whole_host(folder: Path) -> AsyncIterator[Whole]:
             await asyncio.to_thread(host.wait_ready)
             yield Whole(
                 api=api, host=host, bot=bot, gone=gone, shared=shared, taken=taken, bob=bob, forum=forum, late=late,
-                moving=moving, clock=clock,
+                moving=moving, small=small, clock=clock,
             )  # fmt: skip
         finally:
             host.close()

@@ -138,6 +138,10 @@ class Groups:
             raise ValueError("only a supergroup can have topics")
         where.is_forum = True
 
+    def disable_topics(self, chat: Chat | int) -> None:
+        """Somebody switches topics off; bots hear nothing of it, and what was in topics is in the chat itself."""
+        self._world.chat(chat).is_forum = False
+
     def open_topic(self, chat: Chat | int, by: Account | int, name: str, *, bot: Bot | int | None = None) -> Topic:
         """Somebody opens a topic, in a forum or (with a bot that has topics) in the private chat."""
         where = self._world.chat(chat, bot)

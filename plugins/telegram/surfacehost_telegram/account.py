@@ -62,8 +62,8 @@ class Account:
     async def set_webhook(self, url: str, me: User) -> str:
         """Have Telegram bring updates to *url*, if it does not already; the secret it comes with.
 
-        The secret is on the disk before Telegram knows it. Raises NotReady, and Refused where Telegram does not take
-        the address.
+        The secret is on the disk before Telegram knows it. Raises NotReady, also while Telegram can't find the
+        address's name, and Refused where it does not take the address.
         """
         known = await self._memory.get(WEBHOOK) or {}
         info = await self.webhook()
@@ -94,7 +94,10 @@ class Account:
         try:
             await call
         except BadRequest as error:
-            raise Refused(f"Telegram does not take the webhook: {error}") from error
+            told = f"Telegram does not take the webhook: {error}"
+            if "resolve host" in error.message.casefold():  # the name may be new, and not known everywhere yet
+                raise NotReady(told) from error
+            raise Refused(told) from error
         except TelegramError as error:
             raise away(error) from error
 

@@ -1,13 +1,17 @@
 """When chats get their topics: at the start, and whenever they become possible later."""
 
 import asyncio
+import logging
 from collections.abc import Iterable
 
 from telegram import ChatMemberAdministrator, Update
 
 from surfacehost import Memory
+from surfacehost_telegram.bot import Flooded
 from surfacehost_telegram.membership import GROUPS
 from surfacehost_telegram.topics import Topics
+
+log = logging.getLogger(__name__)
 
 
 class Furnishing:
@@ -26,7 +30,7 @@ class Furnishing:
         """Look after every group that wants topics, and every chat that has some. Raises TelegramError and NotReady."""
         known = await self._topics.known()
         for chat in {*await self._wanted(), *(chat for chat in known if in_private or chat.startswith("-"))}:
-            await self._topics.furnish(chat)
+            await self._furnish(chat)
 
     async def later(self) -> None:
         """Look after chats in which topics have become possible, for ever. Raises TelegramError and NotReady.
@@ -38,7 +42,7 @@ class Furnishing:
                 chat = self._due.pop()
                 try:
                     if not chat.startswith("-") or chat in await self._wanted():
-                        await self._topics.furnish(chat)
+                        await self._furnish(chat)
                 except Exception:
                     self._due.add(chat)
                     raise
@@ -65,6 +69,14 @@ class Furnishing:
         """See soon to the topics of *chat*: somebody's private chat, or a group, if it wants any."""
         self._due.add(chat)
         self._is_due.set()
+
+    async def _furnish(self, chat: str) -> None:
+        """See to the topics of *chat*; one that is shut for a while has its turn later, and keeps no other waiting."""
+        try:
+            await self._topics.furnish(chat)
+        except Flooded as error:
+            log.info("the topics of chat %s have to wait: %s", chat, error)
+            asyncio.get_running_loop().call_later(error.seconds, self.look_after, chat)
 
     async def _wanted(self) -> set[str]:
         """The groups that want topics, each by the id that it has by now."""

@@ -77,7 +77,11 @@ class Topics:
     async def _rename(self, chat: str, key: str, topic: Topic, known: Mapping[str, Any]) -> None:
         if known["name"] == topic.name:
             return
-        await self._bot.edit_forum_topic(chat, known["id"], name=topic.name)
+        try:
+            await self._bot.edit_forum_topic(chat, known["id"], name=topic.name)
+        except BadRequest as error:
+            if "topic_not_modified" not in error.message.casefold():  # else an earlier call did rename it
+                raise
         await self._note(chat, key, id=known["id"], name=topic.name)
 
     async def _find(self, chat: str, name: str) -> int | None:

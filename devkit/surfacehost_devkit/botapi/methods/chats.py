@@ -56,11 +56,16 @@ def create_forum_topic(call: Call) -> Json:
 
 
 def edit_forum_topic(call: Call) -> bool:
-    """`editForumTopic`; only the name is modelled."""
+    """`editForumTopic`; only the name is modelled.
+
+    The name that it has is refused: https://core.telegram.org/method/channels.editForumTopic.
+    """
     chat, topic = _managed(call)
-    name = call.params.text("name").strip()
-    if name and name != topic.name:
-        topic.name = name[:_MOST_NAME]
+    name = call.params.text("name").strip()[:_MOST_NAME]
+    if name == topic.name:
+        raise bad_request("TOPIC_NOT_MODIFIED")
+    if name:
+        topic.name = name
         post_service(call.state, chat, call.bot.account, {"forum_topic_edited": {"name": topic.name}}, topic=topic)
     return True
 
