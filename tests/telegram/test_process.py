@@ -65,6 +65,24 @@ class Street:
             said = [one.text for one in self.api.world.replies(chat.id, bot=bot or self.bot)]
             raise AssertionError(f"{said}\n{self.host.log_tail()}") from None
 
+    async def refused(self) -> None:
+        """See that an address which Telegram does not take parks its bot, that it is told where, and stop the host."""
+        why = "webhook can be set up only on ports 80, 88, 443 or 8443"
+        self.api.faults.plan("setWebhook", faults.error(400, f"Bad Request: bad webhook: {why}"))
+        self.host.configure(self.settings("webhook"))
+        await asyncio.to_thread(self.host.start)
+        told = f"telegram: parked: Telegram does not take the webhook: Bad webhook: {why}"
+        await asyncio.to_thread(self.host.wait_for, lambda _: told in self.host.readiness()[1])
+        assert self.host.readiness()[0] == 503
+        before = len(self.api.world.replies(self.alice.id, bot=self.other))
+        self.api.world.write(self.alice, "and the other?", bot=self.other)
+        await self.api.world.wait_for(
+            lambda: self.api.world.replies(self.alice.id, bot=self.other)[before:] or None, timeout_s=20
+        )
+        said = await asyncio.to_thread(self.host.command, "doctor")
+        assert "its /readyz says why Telegram does not take it" in said.stdout
+        self.host.stop()
+
     @property
     def secret(self) -> str:
         """What Telegram shows when it brings something."""
@@ -122,6 +140,7 @@ async def test_what_telegram_brings_is_answered_once_whatever_happens_to_the_hos
     said = await asyncio.to_thread(street.host.command, "doctor")
     assert "no webhook is in the way of polling" in said.stdout
     world.write(alice, "five", bot=street.bot)
+    await street.refused()
     await street.start("webhook")
     await street.heard(alice, *answers, "echo: four", "echo: five")
     said = await asyncio.to_thread(street.host.command, "doctor")
@@ -135,6 +154,7 @@ async def test_a_webhook_is_set_in_the_end_and_a_file_too_large_is_a_link(street
     trouble = {
         "HTTP status 502, is not one of a Bot API server": faults.bad_gateway(),
         "too many calls, Telegram wants 1 s of silence": faults.too_many(1),
+        "Bad webhook: failed to resolve host": faults.error(400, "Bad Request: bad webhook: Failed to resolve host: try again"),
     }
     elsewhere = f"https://bot.example.org/{street.bot.token}"
     theirs = f"{street.api.url}/bot{street.bot.token}/setWebhook?url={elsewhere}"

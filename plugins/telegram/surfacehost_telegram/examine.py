@@ -44,7 +44,10 @@ def _way_in(info: WebhookInfo, wanted: str, shown: str) -> Iterator[Finding]:
             f"another webhook takes this bot's messages, at {shown}", "the host puts its own there at its start"
         )
     elif wanted:
-        yield _warn("Telegram has no webhook to bring updates to", "the host sets it at its start")
+        yield _warn(
+            "Telegram has no webhook to bring updates to",
+            "the host sets it at its start; where it runs, its /readyz says why Telegram does not take it",
+        )
     elif info.url:
         yield _bad(
             f"a webhook takes this bot's messages, at {shown}: nothing can be polled",
