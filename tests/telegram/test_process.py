@@ -154,7 +154,9 @@ async def test_a_webhook_is_set_in_the_end_and_a_file_too_large_is_a_link(street
     trouble = {
         "HTTP status 502, is not one of a Bot API server": faults.bad_gateway(),
         "too many calls, Telegram wants 1 s of silence": faults.too_many(1),
-        "Bad webhook: failed to resolve host": faults.error(400, "Bad Request: bad webhook: Failed to resolve host: try again"),
+        "Bad webhook: failed to resolve host": faults.error(
+            400, "Bad Request: bad webhook: Failed to resolve host: try again"
+        ),
     }
     elsewhere = f"https://bot.example.org/{street.bot.token}"
     theirs = f"{street.api.url}/bot{street.bot.token}/setWebhook?url={elsewhere}"

@@ -148,19 +148,6 @@ async def test_a_button_to_stop_that_the_server_does_not_know_is_left_out(desk: 
     assert not [draft for draft in later if "can_stop" in draft.params]
 
 
-async def test_a_penalty_on_a_draft_is_no_reason_to_edit(desk: Desk, api: BotApi) -> None:
-    alice, bot = api.world.person(), api.world.bot()
-    async with desk.host(desk.surface(bot)) as host:
-        api.faults.plan("sendMessageDraft", faults.too_many(1))
-        growing(host, *("echo"[:end] for end in range(1, 5)))
-        api.world.write(alice, "hi")
-        await host.until(lambda: host.settled)
-    assert host.failures == []
-    assert len(api.calls.of("sendMessageDraft")) == 1  # none during the penalty
-    assert api.calls.of("editMessageText") == []
-    assert [len(one.versions) for one in api.world.replies(alice.id)] == [1]
-
-
 async def test_in_a_group_one_message_grows_and_is_the_answer(desk: Desk, api: BotApi) -> None:
     alice, bot = api.world.person(), api.world.bot()
     group = group_of(api, alice, bot)

@@ -96,6 +96,26 @@ async def test_where_a_topic_is_gone_or_closed_the_answer_comes_to_the_chat_and_
         assert (answer.text, answer.thread_id) == (f"{ELSEWHERE}I waited 1.5 s.", None)
 
 
+async def test_what_is_done_to_question_and_bot_meanwhile_costs_at_most_that_answer(whole: Whole) -> None:
+    world, groups, bob = whole.api.world, whole.api.groups, whole.bob
+    deleted, muted = await whole.team("supergroup"), await whole.team("supergroup")
+    asked = [world.write(bob, "@agent_bot /demo slow 1.5", team) for team in (deleted, muted)]
+    for team in (deleted, muted):
+        await whole.at_work(team)
+    world.delete(asked[0])
+    with whole.host.unharmed():
+        groups.set_standing(muted, bob, "restricted", whole.bot, can_send=False)
+        answer = await whole.answer(asked[0])
+        await whole.rests()
+        groups.set_standing(muted, bob, "restricted", whole.bot)
+        again = world.write(bob, "@agent_bot hello", muted)
+        assert (await whole.answer(again)).text == "echo: hello"
+    assert (answer.text, answer.reply_to) == ("I waited 1.5 s.", None)
+    assert [one.text for one in world.replies(muted, after=asked[1])] == ["echo: hello"]
+    [refused] = [one.outcome for one in whole.api.calls.of("sendMessage", chat_id=muted.id) if one.status != 200]
+    assert refused == "Bad Request: not enough rights to send text messages to the chat"
+
+
 async def test_a_send_tells_that_a_group_has_moved_before_its_messages_do(whole: Whole) -> None:
     world, groups, old = whole.api.world, whole.api.groups, whole.moving
     [carol] = [one.account for one in old.members.values() if not one.account.is_bot]

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from tests.host.test_files import website
 from tests.telegram.hurriedhost import Hurried, hurried_host
+from tests.telegram.payloads import message
 
 from surfacehost_devkit.botapi import faults
 
@@ -25,14 +26,17 @@ async def hurried(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hur
         yield hurried
 
 
-async def test_no_more_than_eight_calls_are_under_way(hurried: Hurried) -> None:
-    people = [hurried.person() for _ in range(24)]
-    for alice in people:
-        hurried.api.faults.plan(f"sendMessage {alice.id}", faults.delay(0.4))
+async def test_no_more_than_eight_calls_are_under_way_and_no_second_has_too_many(hurried: Hurried) -> None:
+    people = [hurried.person() for _ in range(70)]
+    for alice in people[:16]:  # what comes meanwhile queues up
+        hurried.api.faults.plan(f"sendMessage {alice.id}", faults.delay(0.8))
     await asyncio.gather(*(hurried.ask(alice, "hello") for alice in people))
     calls = [one for one in hurried.api.calls.of() if one.bot_id == hurried.bot.id and one.method != "getUpdates"]
     under_way = [sum(other.started <= one.started < other.ended for other in calls) for one in calls]
     assert max(under_way) == 8
+    told = [one.started for one in calls if one.chat_id]
+    # Those that are on their way when a second begins were counted before it.
+    assert max(sum(first <= one < first + 1 for one in told) for first in told) <= 27 + 8
 
 
 async def test_a_draft_stays_while_the_agent_is_silent(hurried: Hurried) -> None:
@@ -51,6 +55,47 @@ async def test_a_draft_stays_while_the_agent_is_silent(hurried: Hurried) -> None
     assert (await hurried.answer(question)).text == f"{half}\n\n⏹ stopped"
 
 
+async def test_a_penalty_on_a_draft_ends_and_is_no_reason_to_edit(hurried: Hurried) -> None:
+    world, calls, alice = hurried.api.world, hurried.api.calls, hurried.person()
+    hurried.api.faults.plan(f"sendMessageDraft {alice.id}", faults.too_many(1))
+    question = world.write(alice, "/demo stream 40 0.1", bot=hurried.bot)
+    await world.wait_for(lambda: any(text.endswith("word40") for text in hurried.said(question)) or None)
+    refused, *later = calls.of("sendMessageDraft", chat_id=alice.id)
+    assert later[0].started > refused.ended + 1
+    assert [len(one.versions) for one in await hurried.replies(question, 1)] == [1]
+    assert not [one for one in calls.of(chat_id=alice.id, after=refused.number) if one.started < refused.ended + 1]
+
+
+async def test_typing_goes_on_until_the_answer_is_there_whatever_becomes_of_a_call(hurried: Hurried) -> None:
+    alice = hurried.person()
+    hurried.api.faults.plan(f"sendChatAction {alice.id}", faults.reset())
+    told = await hurried.ask(alice, "/demo slow 2.5", bot=hurried.edits)
+    assert told.text == "I waited 2.5 s."
+    [answered] = hurried.api.calls.of("sendMessage", chat_id=alice.id)
+    shown = hurried.api.calls.of("sendChatAction", chat_id=alice.id)
+    assert len(shown) >= 4
+    await hurried.rests()
+    assert hurried.api.calls.of("sendChatAction", chat_id=alice.id, after=answered.number) == []
+
+
+async def test_a_preview_that_can_be_edited_no_more_goes_if_telegram_lets_it(hurried: Hurried) -> None:
+    world, people = hurried.api.world, [hurried.person(), hurried.person()]
+    for alice in people:
+        fault = faults.error(400, "Bad Request: message can't be edited")
+        hurried.api.faults.plan(f"editMessageText {alice.id}", fault, times=None)
+    old = "Bad Request: message can't be deleted"  # so it says of what is older than 48 hours (Bot API, deleteMessage)
+    hurried.api.faults.plan(f"deleteMessage {people[1].id}", faults.error(400, old))
+    with hurried.host.unharmed():
+        asked = [world.write(alice, "/demo stream 20 0.1", bot=hurried.edits) for alice in people]
+        await asyncio.gather(*(hurried.calls("deleteMessage", alice.id, 1) for alice in people))
+        await hurried.rests()
+    for alice in people:
+        hurried.api.faults.clear(f"editMessageText {alice.id}")
+    gone, stays = map(hurried.said, asked)
+    assert (len(gone), len(stays)) == (1, 2)
+    assert gone[0] == stays[1] != stays[0]
+
+
 async def test_a_file_that_is_too_large_is_not_fetched_and_that_is_said(hurried: Hurried) -> None:
     asked = hurried.api.world.send_file(hurried.person(), bytes(46_000_000), "film.mkv", bot=hurried.bot, caption="see")
     answer = await hurried.answer(asked)
@@ -58,6 +103,27 @@ async def test_a_file_that_is_too_large_is_not_fetched_and_that_is_said(hurried:
     assert asked.content.document is not None
     file_id = asked.content.document.file_id
     assert not [one for one in hurried.api.calls.of("getFile") if one.params["file_id"] == file_id]
+
+
+async def test_a_file_whose_size_nobody_told_is_read_as_far_as_it_may_be(hurried: Hurried, tmp_path: Path) -> None:
+    answers = []
+    for bot, size in ((hurried.bot, 21_000_000), (hurried.local, 46_000_000)):
+        there, alice = tmp_path / "film.mkv", hurried.person()
+        there.write_bytes(bytes(size))
+        stored = hurried.api.state.store_file("film.mkv", "video/x-matroska", there.read_bytes())
+        if bot is hurried.local:
+            result = {"file_id": stored.file_id, "file_unique_id": "U", "file_path": str(there)}
+            hurried.api.faults.plan("getFile", faults.answer(200, {"ok": True, "result": result}))
+        before = hurried.api.world.write(alice, "/whoami", bot=bot)
+        await hurried.answer(before, bot=bot)
+        who = {"id": alice.id, "is_bot": False, "first_name": "Alice", "language_code": "en"}
+        chat = {"id": alice.id, "first_name": "Alice", "type": "private"}
+        document = {"file_id": stored.file_id, "file_unique_id": "U", "file_name": "film.mkv"}
+        with hurried.host.in_little_memory():
+            came = message(chat, message_id=before.id + 5, document=document, caption="see", **{"from": who})
+            bot.queue.put_raw({"message": came["message"]})
+            answers.append((await hurried.replies(before, 2))[1].text)
+    assert answers == ["I can't take film.mkv: a file may have at most 45 MB.\n\necho: see"] * 2
 
 
 async def test_what_people_send_is_fetched_in_little_memory(hurried: Hurried) -> None:

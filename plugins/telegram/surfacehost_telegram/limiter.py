@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -76,8 +77,13 @@ class ChatBudgets(BaseRateLimiter[Turn]):
         while True:
             await self._wait_for_turn(budget, turn, endpoint)
             async with self._calls:
+                if endpoint not in _FREE:
+                    await _wait_until_free(lambda: self._bot.wait(monotonic(), messages=turn.messages))
                 if budget.penalty(monotonic()):
                     continue  # it came while this call waited for one of the few that may be under way
+                if endpoint not in _FREE:
+                    # Not sooner: what queues up while Telegram is slow would come all at once when it no longer is.
+                    self._bot.spend(monotonic(), messages=turn.messages)
                 try:
                     if turn.before is not None:
                         await turn.before()
@@ -117,14 +123,9 @@ class ChatBudgets(BaseRateLimiter[Turn]):
             if budget.line.locked() or self._calls.locked() or max(wait, self._bot.wait(now, frame=True)) > 0:
                 raise Dropped("no room")
         async with budget.line:
-            await _wait_until_free(lambda: self._wait(budget, turn.messages, is_draft=is_draft))
+            wait_of = budget.draft_wait if is_draft else partial(budget.wait, messages=turn.messages)
+            await _wait_until_free(lambda: wait_of(monotonic()))
             budget.spend(monotonic(), draft=is_draft, messages=turn.messages)
-            self._bot.spend(monotonic(), messages=turn.messages)
-
-    def _wait(self, budget: ChatBudget, messages: int, *, is_draft: bool) -> float:
-        now = monotonic()
-        of_chat = budget.draft_wait(now) if is_draft else budget.wait(now, messages=messages)
-        return max(of_chat, self._bot.wait(now, messages=messages))
 
     async def _note(self, chat: str, seconds: float) -> None:
         """Keep a penalty: a call that a new process makes in the middle of it would prolong it."""

@@ -158,15 +158,13 @@ class Stream:
             self._quiet_until = monotonic() + GRACE_S
 
     async def _beat(self) -> None:
-        """Keep the chat told that an answer is coming."""
+        """Keep the chat told that an answer is coming, until the answer shows it or Telegram does not want it."""
         await asyncio.sleep(AFTER_S)
         try:
-            pause_s = await self._tell()
             while self.placed is None and not self._is_over:
-                await asyncio.sleep(pause_s)
-                pause_s = await self._tell()
+                await asyncio.sleep(await self._tell())
         except Exception as error:  # noqa: BLE001 - decoration
-            log.debug("no typing in chat %s: %s", self._chat, error)
+            log.debug("no typing in chat %s any more: %s", self._chat, error)
 
     async def _tell(self) -> float:
         """Tell it once; in how many seconds again."""
@@ -180,4 +178,8 @@ class Stream:
                 await type_once(self._bot, self._chat, self._topic)
         except Dropped:
             log.debug("no room for typing in chat %s", self._chat)
+        except Exception as error:
+            if outcome(error) is Outcome.REFUSED:
+                raise
+            log.debug("no typing in chat %s: %s", self._chat, error)
         return LOOK_S if self._is_drafting else EVERY_S
