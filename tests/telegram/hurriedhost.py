@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from tests.telegram.payloads import message
+from tests.telegram.payloads import Json, message
 from tests.telegram.wholehost import Talk, prepare
 
 from surfacehost_devkit.botapi import Account, Bot, BotApi, Pace
@@ -45,15 +45,23 @@ class Hurried(Talk):
     proxy: FaultProxy
     """What they come through."""
 
+    def brings(self, bot: Bot, person: Account, number: int, **fields: object) -> None:
+        """Let *bot* be told of message *number* of *person*, which is what *fields* say."""
+        bot.queue.put_raw({"message": _message(person, number, **fields)})
+
     async def bring(self, person: Account, number: int, text: str) -> int:
         """What the host answers when message *number* of *person* is brought to the bot with a webhook."""
         settings = self.api.state.webhooks[self.brought.id].settings
-        chat = {"id": person.id, "first_name": "Alice", "type": "private"}
-        who = {"id": person.id, "is_bot": False, "first_name": "Alice", "language_code": "en"}
-        update = {**message(chat, text, message_id=number, **{"from": who}), "update_id": 900_000_000 + number}
+        update = {"message": _message(person, number, text=text), "update_id": 900_000_000 + number}
         headers = {"X-Telegram-Bot-Api-Secret-Token": settings.secret_token}
         async with httpx.AsyncClient(trust_env=False) as client:
             return (await client.post(settings.url, json=update, headers=headers)).status_code
+
+
+def _message(person: Account, number: int, **fields: object) -> Json:
+    chat = {"id": person.id, "first_name": "Alice", "type": "private"}
+    who = {"id": person.id, "is_bot": False, "first_name": "Alice", "language_code": "en"}
+    return {**message(chat)["message"], "message_id": number, "from": who, **fields}
 
 
 def hurry() -> None:
