@@ -60,6 +60,22 @@ def test_frames_leave_room() -> None:
     assert budget.wait(now) == 0
 
 
+def test_a_mark_is_put_where_there_is_room_to_take_it_away_and_that_takes_no_others_room() -> None:
+    budget, now = ChatBudget(group=True, now=0.0), 0.0
+    for _ in range(4):
+        now += budget.wait(now, frame=True, promises=True)
+        budget.spend(now, promises=True)
+    assert now < 10 < budget.wait(now, frame=True)
+    for _ in range(10):
+        now = take(budget, now)
+    assert now < 20 < budget.wait(now)
+    for _ in range(4):
+        now += budget.wait(now, promised=True)
+        budget.spend(now, promised=True)
+    assert now < 25
+    assert budget.wait(now, promised=True) > 30  # nobody promised that one
+
+
 def test_a_penalty_shuts_the_chat() -> None:
     budget = ChatBudget(group=False, now=0.0)
     budget.shut(0.0, 5)

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from tests.host.test_files import website
 from tests.telegram.hurriedhost import Hurried, hurried_host
+from tests.telegram.wholehost import WAIT_S
 
 from surfacehost_devkit.botapi import faults
 
@@ -36,6 +37,27 @@ async def test_no_more_than_eight_calls_are_under_way_and_no_second_has_too_many
     told = [one.started for one in calls if one.chat_id]
     # Those that are on their way when a second begins were counted before it.
     assert max(sum(first <= one < first + 1 for one in told) for first in told) <= 27 + 8
+
+
+async def test_what_shows_that_answers_are_coming_leaves_a_group_room_for_them(hurried: Hurried) -> None:
+    world, groups, bob = hurried.api.world, hurried.api.groups, hurried.bob
+    team = groups.forum("Team", bob)
+    groups.add_bot(team, bob, hurried.bot)
+    await world.wait_for_reply(team)
+    topics = [groups.open_topic(team, bob, f"Topic {number}") for number in range(8)]
+    last = [world.write(bob, "@probe_bot /demo stream 20 0.1", team, topic=topic) for topic in topics][-1]
+
+    def answered() -> bool | None:
+        return [one.text.endswith("word20") for one in world.replies(team, after=last)].count(True) == 8 or None
+
+    await world.wait_for(answered, timeout_s=WAIT_S)  # and not in the next minute
+    await world.wait_for(
+        lambda: None if any(one.reactions.get(hurried.bot.id) for one in world.messages(team)) else True
+    )
+    calls = hurried.api.calls.of(chat_id=team.id)
+    marks = [json.loads(one.params.get("reaction", "[]")) for one in calls if one.method == "setMessageReaction"]
+    assert marks.count([]) * 2 == len(marks) <= 8
+    assert len(calls) <= 18
 
 
 async def test_a_draft_stays_while_the_agent_is_silent(hurried: Hurried) -> None:

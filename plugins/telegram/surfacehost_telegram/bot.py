@@ -27,6 +27,10 @@ class Turn:
     """Whether the call is decoration, to be left out where there is no room for it at once."""
     messages: int = 1
     """How many messages it makes: an album counts as all that it consists of."""
+    promises: bool = False
+    """Whether another call is to follow it, for which room is kept."""
+    is_promised: bool = False
+    """Whether it is such a call."""
     before: Callable[[], Awaitable[None]] | None = None
     """What is to be done when its turn has come, right before the call."""
 

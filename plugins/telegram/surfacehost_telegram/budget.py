@@ -22,19 +22,24 @@ class ChatBudget:
         self._tokens = self.BURST
         self._counted_at = now
         self._minute: deque[float] = deque()
+        self._promised: deque[float] = deque()
+        """Those in there that stand for calls to come."""
         self._draft_at = now
         self._shut_until = now
 
-    def wait(self, now: float, *, frame: bool = False, messages: int = 1) -> float:
+    def wait(
+        self, now: float, *, frame: bool = False, messages: int = 1, promises: bool = False, promised: bool = False
+    ) -> float:
         """Seconds until a call fits in; 0: now. A frame must leave room for a message.
 
         For more *messages* than a burst it is the time for a burst: what it takes beyond that is waited for afterwards.
+        One that *promises* another needs room for both in the minute, and the one that is *promised* has it already.
         """
         self._refresh(now)
         missing = (2.0 if frame else min(messages, self.BURST)) - self._tokens
         waits = [0.0, self._shut_until - now, missing / self.RATE]
-        room = self.A_MINUTE - (self.RESERVE if frame else messages - 1)
-        if self._group and len(self._minute) >= room:
+        room = self.A_MINUTE - (self.RESERVE if frame else messages - 1) - promises
+        if self._group and len(self._minute) >= room and not (promised and self._promised):
             waits.append(self._minute[-room] + 60 - now)
         return max(waits)
 
@@ -46,14 +51,21 @@ class ChatBudget:
         """Seconds until the chat takes anything at all; 0: now."""
         return max(0.0, self._shut_until - now)
 
-    def spend(self, now: float, *, draft: bool = False, messages: int = 1) -> None:
-        """Count a call."""
+    def spend(
+        self, now: float, *, draft: bool = False, messages: int = 1, promises: bool = False, promised: bool = False
+    ) -> None:
+        """Count a call, and with it the one that it *promises*."""
         if draft:
             self._draft_at = now + self.DRAFT_EVERY_S
             return
         self._tokens -= messages
-        if self._group:
-            self._minute.extend([now] * messages)
+        if not self._group:
+            return
+        if promised and self._promised:
+            self._minute.remove(self._promised.popleft())
+        self._minute.extend([now] * (messages + promises))
+        if promises:
+            self._promised.append(now)
 
     def shut(self, now: float, seconds: float) -> None:
         """Let nothing through for *seconds*."""
@@ -70,6 +82,8 @@ class ChatBudget:
         self._counted_at = now
         while self._minute and self._minute[0] <= now - 60:
             self._minute.popleft()
+        while self._promised and self._promised[0] <= now - 60:
+            self._promised.popleft()
 
 
 class BotBudget:

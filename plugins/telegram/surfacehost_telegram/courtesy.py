@@ -26,8 +26,9 @@ async def react(bot: Bot, event: Event, mark: str | None) -> None:
     # Said to be an emoji: of a bare one that the library does not know it makes a custom emoji's id.
     reaction = ReactionTypeEmoji(_MARKS.get(plain, plain)) if plain else None
     try:
-        # Taking it away is no frame: a mark that stays says something that is no longer so.
-        turn = Turn(is_frame=reaction is not None)
+        # Taking it away is no frame: a mark that stays says something that is no longer so. Nor shall it take the room
+        # of an answer, so a mark is put only where there is room for both.
+        turn = Turn(is_frame=True, promises=True) if reaction else Turn(is_promised=True)
         await bot.set_message_reaction(event.chat, message_id, reaction, rate_limit_args=turn)
     except BadRequest as error:
         log.debug("no %s in chat %s: %s", mark, event.chat, error)

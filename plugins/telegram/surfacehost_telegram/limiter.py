@@ -119,13 +119,14 @@ class ChatBudgets(BaseRateLimiter[Turn]):
             await _wait_until_free(lambda: budget.penalty(monotonic()))
             return
         if turn.is_frame:
-            wait = budget.draft_wait(now) if is_draft else budget.wait(now, frame=True)
+            wait = budget.draft_wait(now) if is_draft else budget.wait(now, frame=True, promises=turn.promises)
             if budget.line.locked() or self._calls.locked() or max(wait, self._bot.wait(now, frame=True)) > 0:
                 raise Dropped("no room")
         async with budget.line:
-            wait_of = budget.draft_wait if is_draft else partial(budget.wait, messages=turn.messages)
+            more: Json = {"messages": turn.messages, "promised": turn.is_promised}
+            wait_of = budget.draft_wait if is_draft else partial(budget.wait, **more)
             await _wait_until_free(lambda: wait_of(monotonic()))
-            budget.spend(monotonic(), draft=is_draft, messages=turn.messages)
+            budget.spend(monotonic(), draft=is_draft, promises=turn.promises, **more)
 
     async def _note(self, chat: str, seconds: float) -> None:
         """Keep a penalty: a call that a new process makes in the middle of it would prolong it."""

@@ -162,7 +162,8 @@ class Stream:
         await asyncio.sleep(AFTER_S)
         try:
             while self.placed is None and not self._is_over:
-                await asyncio.sleep(await self._tell())
+                pause_s = await self._tell()
+                await asyncio.sleep(pause_s)
         except Exception as error:  # noqa: BLE001 - decoration
             log.debug("no typing in chat %s any more: %s", self._chat, error)
 
