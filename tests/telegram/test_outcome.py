@@ -28,7 +28,7 @@ TABLE = [
     (BadRequest("Bad Request: entity beginning at UTF-16 offset 3 ends after the end"), Outcome.FORMATTING),
     (BadRequest("Bad Request: Wrong HTTP URL specified"), Outcome.FORMATTING),
     (BadRequest("Bad Request: chat not found"), Outcome.REFUSED),
-    (BadRequest("Bad Request: message is too long"), Outcome.REFUSED),
+    (BadRequest("Bad Request: message is too long"), Outcome.TOO_LONG),
     (BadRequest("Bad Request: not enough rights to send text messages to the chat"), Outcome.REFUSED),
     (Oversized("x"), Outcome.FILE),
     (FileNotFoundError("x"), Outcome.FILE),

@@ -77,6 +77,28 @@ async def test_a_very_long_answer_is_its_beginning_and_a_document(whole: Whole) 
     assert "parse_mode" not in {name for call in whole.api.calls.of("") for name in call.params}
 
 
+async def test_formatting_that_is_refused_comes_as_plain_text(whole: Whole) -> None:
+    whole.api.faults.plan("sendMessage", faults.error(400, "Bad Request: can't parse entities: no such thing"))
+    said = await whole.ask(whole.person(), "**bold**")
+    assert (said.text, said.entities) == ("echo: bold", ())
+
+
+async def test_a_text_that_telegram_finds_too_long_comes_as_a_document(whole: Whole) -> None:
+    alice, carol = whole.person(), whole.person()
+    fault = faults.error(400, "Bad Request: message is too long")
+    whole.api.faults.plan(f"sendMessage {alice.id}", fault)
+    whole.api.world.private_chat(carol, whole.bot).takes_drafts = False
+    question = whole.api.world.write(carol, "/demo stream 12 0.1", bot=whole.bot)
+    await whole.answer(question)
+    for method in ("editMessageText", "sendMessage"):
+        whole.api.faults.plan(f"{method} {carol.id}", fault, times=None)
+    told = [(await whole.ask(alice, "hello")), await whole.api.world.wait_for(lambda: whole.file(question))]
+    await whole.rests()
+    texts = [one.content.document.data.decode() for one in told if one.content.document]
+    assert texts == ["echo: hello", " ".join(f"word{number}" for number in range(1, 13))]
+    assert whole.api.world.replies(question.chat, after=question) == [told[1]]
+
+
 async def test_an_answer_grows_as_a_draft_where_it_can_and_else_by_edits(whole: Whole) -> None:
     world = whole.api.world
     alice, carol = whole.person(), world.person("Carol")

@@ -152,12 +152,6 @@ async def test_where_a_chat_is_shut_its_topics_wait_and_those_of_others_do_not(w
     assert len(whole.api.calls.of("createForumTopic", chat_id=longer.id)) == 1
 
 
-async def test_formatting_that_is_refused_comes_as_plain_text(whole: Whole) -> None:
-    whole.api.faults.plan("sendMessage", faults.error(400, "Bad Request: can't parse entities: no such thing"))
-    said = await whole.ask(whole.person(), "**bold**")
-    assert (said.text, said.entities) == ("echo: bold", ())
-
-
 async def test_a_penalty_shuts_one_chat_and_no_other(whole: Whole) -> None:
     alice = whole.person()
     whole.api.faults.plan("sendMessage", faults.too_many(3))

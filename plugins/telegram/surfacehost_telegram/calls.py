@@ -119,7 +119,12 @@ async def _post_album(bot: Bot, letter: Letter, turn: Turn, quote: ReplyParamete
 
 
 async def edit(bot: Bot, message_id: int, letter: Letter, *, is_frame: bool = False) -> Ids:
-    """Make the message *message_id* say what *letter* says; its id. Buttons that the letter has not are taken away."""
+    """Make the message *message_id* say what *letter* says; its id. Buttons that the letter has not are taken away.
+
+    Raises BadRequest for a letter that can only be a file, as Telegram does for a message that is one.
+    """
+    if letter.files:
+        raise BadRequest("there is no text in the message to edit")
     try:
         await bot.edit_message_text(
             letter.text,

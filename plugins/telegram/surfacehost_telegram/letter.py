@@ -13,7 +13,7 @@ from surfacehost_render.telegram.entities import units
 from surfacehost_telegram.bot import Oversized
 from surfacehost_telegram.instead import instead
 from surfacehost_telegram.outcome import Outcome, outcome
-from surfacehost_telegram.upload import ALBUM, DOCUMENT, Upload
+from surfacehost_telegram.upload import ALBUM, ANSWER, DOCUMENT, Upload
 
 CAPTION, MESSAGE = 1024, 4096
 """The longest caption and text, in UTF-16 units; a longer caption is a message of its own (Bot API, sendDocument)."""
@@ -132,9 +132,8 @@ def correct(letter: Letter, error: Exception) -> Letter | None:
     match outcome(error):
         case Outcome.WAIT:
             return letter  # the limiter holds the next call back until the chat is open again
-        case Outcome.FORMATTING if letter.entities:
-            log.warning("chat %s gets a message without formatting: %s", letter.chat, error)
-            return replace(letter, entities=())
+        case Outcome.FORMATTING | Outcome.TOO_LONG:
+            return _simpler(letter, error)
         case Outcome.FILE if len(letter.files) == 1:
             return _other_than(letter, letter.files[0], error)
         case Outcome.TOPIC_GONE if letter.topic is not None:
@@ -143,6 +142,17 @@ def correct(letter: Letter, error: Exception) -> Letter | None:
         case Outcome.MOVED if isinstance(error, ChatMigrated):
             log.info("group %s is now supergroup %s", letter.chat, error.new_chat_id)
             return replace(letter, chat=str(error.new_chat_id), answers=None)  # ids do not carry over
+    return None
+
+
+def _simpler(letter: Letter, error: Exception) -> Letter | None:
+    """What to send in place of a text that Telegram does not take, none where that is as simple as can be."""
+    if outcome(error) is Outcome.TOO_LONG and not letter.files:
+        log.warning("chat %s gets a message as a document: %s", letter.chat, error)
+        return replace(letter, text="", entities=(), files=(Upload.text(ANSWER, letter.text),))
+    if letter.entities:
+        log.warning("chat %s gets a message without formatting: %s", letter.chat, error)
+        return replace(letter, entities=())
     return None
 
 

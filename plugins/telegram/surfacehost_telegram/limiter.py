@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -123,10 +122,14 @@ class ChatBudgets(BaseRateLimiter[Turn]):
             if budget.line.locked() or self._calls.locked() or max(wait, self._bot.wait(now, frame=True)) > 0:
                 raise Dropped("no room")
         async with budget.line:
-            more: Json = {"messages": turn.messages, "promised": turn.is_promised}
-            wait_of = budget.draft_wait if is_draft else partial(budget.wait, **more)
-            await _wait_until_free(lambda: wait_of(monotonic()))
-            budget.spend(monotonic(), draft=is_draft, promises=turn.promises, **more)
+            await _wait_until_free(lambda: _wait(budget, turn, is_draft=is_draft))
+            budget.spend(
+                monotonic(),
+                draft=is_draft,
+                messages=turn.messages,
+                promises=turn.promises,
+                promised=turn.is_promised,
+            )
 
     async def _note(self, chat: str, seconds: float) -> None:
         """Keep a penalty: a call that a new process makes in the middle of it would prolong it."""
@@ -150,6 +153,14 @@ class ChatBudgets(BaseRateLimiter[Turn]):
             if over:
                 await self._memory.set(dict.fromkeys(over))
             self._has_recalled = True
+
+
+def _wait(budget: ChatBudget, turn: Turn, *, is_draft: bool) -> float:
+    """Seconds until the chat has room for a call."""
+    now = monotonic()
+    if is_draft:
+        return budget.draft_wait(now)
+    return budget.wait(now, messages=turn.messages, promised=turn.is_promised)
 
 
 def _noted(seconds: float) -> Json:

@@ -34,6 +34,7 @@ class Outcome(Enum):
     MOVED = "not done; the group has become a supergroup with another id"
     TOPIC_GONE = "not done; the topic does not exist, or is closed"
     FORMATTING = "not done; the formatting is not accepted"
+    TOO_LONG = "not done; the text is longer than Telegram takes"
     FILE = "not done; a file is not accepted, or not as what it was sent"
     REFUSED = "not done, and it never will be"
     UNKNOWN = "perhaps done: the answer did not reach us"
@@ -73,6 +74,8 @@ def _refusal(reason: str) -> Outcome:
         word in reason for word in ("topic_deleted", "topic_id_invalid", "topic_closed")
     ):
         return Outcome.TOPIC_GONE
+    if "message is too long" in reason or "message_too_long" in reason:
+        return Outcome.TOO_LONG
     if any(word in reason for word in _FILE_WORDS):
         return Outcome.FILE
     if any(word in reason for word in ("entit", "url", "emoji", "utf-8", "parse")):

@@ -296,6 +296,6 @@ def _what_next(error: Exception) -> NotReady | Undeliverable:
             return NotReady(f"Telegram does not take messages for this chat now: {error}", retry_after=error.seconds)
         case Outcome.UNKNOWN:
             return Uncertain(f"nobody knows whether Telegram took a message: {type(error).__name__}: {error}")
-        case Outcome.REFUSED | Outcome.FORMATTING | Outcome.TOPIC_GONE | Outcome.FILE:
+        case Outcome.REFUSED | Outcome.FORMATTING | Outcome.TOO_LONG | Outcome.TOPIC_GONE | Outcome.FILE:
             return Undeliverable(f"Telegram does not take a message for this chat: {error}")
     return NotReady(f"a message could not be sent: {error}")

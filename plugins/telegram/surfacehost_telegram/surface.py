@@ -40,7 +40,7 @@ from surfacehost_telegram.send import Sender, leave
 from surfacehost_telegram.settings import TelegramSettings
 from surfacehost_telegram.stream import Means, Stream
 from surfacehost_telegram.topics import Topics
-from surfacehost_telegram.upload import CLOUD_BYTES, LOCAL_BYTES
+from surfacehost_telegram.upload import ANSWER, CLOUD_BYTES, LOCAL_BYTES
 from surfacehost_telegram.webhook import Webhook
 
 MOST_PARTS, HEAD_PARTS = 5, 4
@@ -169,7 +169,7 @@ class TelegramSurface:
         ]
         if len(parts) <= MOST_PARTS:
             return parts
-        return [*parts[:HEAD_PARTS], {"document": {"name": "answer.md", "text": text}}]
+        return [*parts[:HEAD_PARTS], {"document": {"name": ANSWER, "text": text}}]
 
     async def fetch(self, attachment: Attachment, event: Event, into: Path, *, at_most: int) -> None:  # noqa: ARG002
         """Write what came with a message to *into*, piece by piece.

@@ -16,6 +16,9 @@ CLOUD_BYTES, LOCAL_BYTES = 50_000_000, 2_000_000_000
 PHOTO_BYTES = 10_000_000
 """The largest that is shown as a photo (Bot API, sendPhoto)."""
 
+ANSWER = "answer.md"
+"""What a text is called that is a document."""
+
 DOCUMENT = "sendDocument"
 _METHODS = {
     "image/jpeg": "sendPhoto",
