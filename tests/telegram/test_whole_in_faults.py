@@ -163,6 +163,19 @@ async def test_what_becomes_of_a_send(hurried: Hurried) -> None:
     hurried.api.faults.release()
 
 
+async def test_a_look_that_is_refused_in_unknown_words_costs_no_answer(hurried: Hurried) -> None:
+    alice = hurried.person()
+    hurried.api.faults.plan(f"sendMessage {alice.id}", faults.drop_after())
+    strange = faults.error(400, "Bad Request: MESSAGE_OF_THE_DAY")
+    hurried.api.faults.plan(f"editMessageReplyMarkup {alice.id}", strange, times=None)
+    question = hurried.api.world.write(alice, "hello", bot=hurried.bot)
+    await hurried.replies(question, 2)
+    await hurried.rests()
+    assert hurried.said(question) == ["echo: hello"] * 2
+    await hurried.logged("can't be told: Message_of_the_day")
+    hurried.api.faults.clear(f"editMessageReplyMarkup {alice.id}")
+
+
 async def test_what_becomes_of_a_file(hurried: Hurried, disk: SmallDisk) -> None:
     asked: dict[str, Sent] = {}
     for name, (command, method, fault, _) in FILES.items():
