@@ -13,7 +13,7 @@ SETTINGS = (
 )
 
 
-async def test_sixty_messages_into_one_group(api: BotApi, tmp_path: Path) -> None:
+async def test_sixty_messages_into_one_group_and_a_long_answer_beside_them(api: BotApi, tmp_path: Path) -> None:
     bot = api.world.bot("agent_bot")
     people = [api.world.person(name) for name in ("Alice", "Bob", "Carol")]
     group = api.groups.supergroup("Team", people[0], people[1:])
@@ -30,6 +30,8 @@ async def test_sixty_messages_into_one_group(api: BotApi, tmp_path: Path) -> Non
         pictures = api.world.write(people[0], f"/demo shown {'1 ' * 5}")
         await api.world.wait_for(lambda: api.calls.of("sendMediaGroup") or None, timeout_s=60)
         api.world.write(people[0], "and?")  # five messages are more than a burst
+        asked = api.world.write(api.world.person("Dave"), "/demo long 18000")
+        await api.world.wait_for(lambda: api.world.replies(asked.chat)[4:] or None, timeout_s=60)
         await api.world.wait_for_reply(group, after=greeting, timeout_s=60, where=lambda one: said[-1] in one.text)
         await asyncio.to_thread(host.wait_for, lambda status: not status["inbox"].get("telegram", {}).get("open"), 60)
     heard = "\n".join(one.text for one in api.world.replies(group, after=greeting))

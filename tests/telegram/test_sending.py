@@ -7,8 +7,7 @@ import pytest
 from tests.telegram.conftest import Desk, Host, texts
 
 from surfacehost import Message, NotReady, Undeliverable
-from surfacehost_devkit.botapi import Account, Bot, BotApi, Chat, Fault, FloodLimits, faults
-from surfacehost_telegram.budget import ChatBudget
+from surfacehost_devkit.botapi import Account, Bot, BotApi, Chat, Fault, faults
 
 pytestmark = pytest.mark.usefixtures("hurry")
 
@@ -169,18 +168,6 @@ async def test_penalties_are_not_waited_out_for_ever(desk: Desk, api: BotApi) ->
         api.world.write(alice, "hi")
         await api.world.wait_for_call("sendMessage")
         assert host.failures == []  # still waiting for the first of them
-
-
-async def test_telegrams_limits_are_not_met(desk: Desk, api: BotApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ChatBudget, "RATE", 0.9)
-    alice, bot = api.world.person(), api.world.bot()
-    api.flood.switch(FloodLimits())
-    async with desk.host(desk.surface(bot)) as host:
-        host.client.says = lambda _message: "\n\n".join("word " * 800 for _ in range(5))
-        api.world.write(alice, "tell")
-        await host.until(lambda: host.settled)
-    assert api.flood.refused == 0
-    assert len(texts(api, alice)) == 5
 
 
 @pytest.mark.parametrize("fault", [faults.error(500, "x"), faults.too_many(1), faults.reset(), faults.not_ok()])
