@@ -1,7 +1,7 @@
 """What calls and updates end as that go wrong on their way, and what is to come of it.
 
-``ENDINGS`` is the table of ``surfacehost_telegram.outcome``. What it leaves out is elsewhere: refused formatting
-(test_whole_in_trouble.py), a topic that is gone (test_whole.py), files that are not taken (test_whole_answers.py), a
+``ENDINGS`` is the table of ``surfacehost_telegram.outcome``. What it leaves out is elsewhere: refused formatting,
+texts that are too long and files that are not taken (test_whole_answers.py), a topic that is gone (test_whole.py), a
 group that moved (test_process.py), a call that never left because nobody is there (tests/both/test_faults.py).
 """
 
