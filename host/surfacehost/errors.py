@@ -49,7 +49,11 @@ class Undeliverable(SurfacehostError):
 
 
 class TooLarge(SurfacehostError):
-    """It is larger than allowed."""
+    """It is larger than allowed: than *limit* bytes, where that is another limit than the one that was asked for."""
+
+    def __init__(self, reason: object = "", *, limit: int | None = None) -> None:
+        super().__init__(reason)
+        self.limit = limit
 
 
 class SettingsError(SurfacehostError):

@@ -68,21 +68,22 @@ class Files:
 
     def _excuse(self, message: Message, missing: Missing) -> str:
         language = language_of(message.locale, self.locale)
-        return say(language, f"attachment_{missing.why}", name=missing.name, limit=self._limit)
+        return say(language, f"attachment_{missing.why}", name=missing.name, limit=_megabytes(language, missing.limit))
 
     def _unsent(self, language: str, file: wire.File, error: Exception) -> str:
         if isinstance(error, TooLarge) and not _is_link(file):
-            return say(language, "file_too_large", name=file.name, limit=self._limit)
+            limit = _megabytes(language, self.shelf.at_most)
+            return say(language, "file_too_large", name=file.name, limit=limit)
         return _instead(language, file)
-
-    @property
-    def _limit(self) -> str:
-        return f"{self.shelf.at_most / 1_000_000:g} MB"
 
     def _link(self, language: str, item: Item, file: wire.File) -> str:
         if self.public_url:
             return say(language, "file", name=item.name, url=self.links.url(self.public_url, item))
         return _instead(language, file)
+
+
+def _megabytes(language: str, size: int) -> str:
+    return say(language, "megabytes", count=f"{size / 1_000_000:g}")
 
 
 def _instead(language: str, file: wire.File) -> str:

@@ -232,7 +232,7 @@ async def files_of_every_kind_reach_the_agent_and_too_large_ones_do_not(
         assert said.endswith(f" ({mime_type}, {size} bytes)"), said
     large = Parcel(kind="file", name="big.bin", mime_type="application/octet-stream", data=bytes(110_000))
     said = await shown_to(door, large, "and")
-    assert re.search(r"big\.bin: .*(at most|не больше) 0\.1 MB\.\n\necho: and$", said), said
+    assert re.search(r"big\.bin: .*(at most 0\.1 MB|не больше 0\.1 МБ)\.\n\necho: and$", said), said
 
 
 async def shown_to(door: Door, parcel: Parcel, words: str) -> str:

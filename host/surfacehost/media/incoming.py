@@ -40,6 +40,8 @@ class Missing:
 
     name: str
     why: Why
+    limit: int = 0
+    """Bytes that it may have, if it is too large."""
 
 
 class Incoming:
@@ -58,8 +60,9 @@ class Incoming:
         for number, attachment in enumerate(message.attachments):
             try:
                 given.append(await self._bring(surface, message, number, attachment))
-            except TooLarge:
-                missing.append(Missing(name=safe_name(attachment.name), why=Why.TOO_LARGE))
+            except TooLarge as error:
+                limit = error.limit or self._shelf.at_most
+                missing.append(Missing(name=safe_name(attachment.name), why=Why.TOO_LARGE, limit=limit))
             except Undeliverable:
                 missing.append(Missing(name=safe_name(attachment.name), why=Why.GONE))
             except NotImplementedError:

@@ -16,6 +16,8 @@ from surfacehost_telegram.bot import Bot, Flooded
 
 PIECE = 256 * 1024
 """Bytes read and written at once."""
+MOST_BYTES = 20_000_000
+"""What Telegram's own server hands to a bot at the most (Bot API, getFile)."""
 SILENCE_S = 30.0
 """How long the server may say nothing while a file is read."""
 
@@ -23,8 +25,8 @@ SILENCE_S = 30.0
 async def fetch(bot: Bot, attachment: Attachment, into: Path, *, at_most: int) -> None:
     """Write the file of *attachment* to *into*.
 
-    Raises TooLarge for one of more than *at_most* bytes and for what Telegram hands to no bot (20 MB, Bot API,
-    getFile), NotReady when it may work later, and Undeliverable when the file is gone.
+    Raises TooLarge for one of more than *at_most* bytes and for what Telegram hands to no bot, NotReady when it may work
+    later, and Undeliverable when the file is gone.
     """
     if attachment.size > at_most:
         raise TooLarge(f"{attachment.name} has {attachment.size} bytes")
@@ -46,7 +48,8 @@ async def _path_of(bot: Bot, attachment: Attachment) -> str:
         raise NotReady(str(error), retry_after=error.seconds) from error
     except BadRequest as error:
         if "too big" in error.message.casefold():
-            raise TooLarge(f"Telegram does not hand {attachment.name} to bots: {error}") from error
+            reason = f"Telegram does not hand {attachment.name} to bots: {error}"
+            raise TooLarge(reason, limit=MOST_BYTES) from error
         raise Undeliverable(f"{attachment.name} is gone: {error}") from error
     except TelegramError as error:
         raise NotReady(f"a file can't be fetched from Telegram: {error}") from error
