@@ -25,8 +25,8 @@ SILENCE_S = 30.0
 async def fetch(bot: Bot, attachment: Attachment, into: Path, *, at_most: int) -> None:
     """Write the file of *attachment* to *into*.
 
-    Raises TooLarge for one of more than *at_most* bytes and for what Telegram hands to no bot, NotReady when it may work
-    later, and Undeliverable when the file is gone.
+    Raises TooLarge for one of more than *at_most* bytes and for what Telegram hands to no bot, NotReady when it may
+    work later, and Undeliverable when the file is gone.
     """
     if attachment.size > at_most:
         raise TooLarge(f"{attachment.name} has {attachment.size} bytes")
