@@ -31,8 +31,6 @@ rate_per_minute = 0
 loop_limit = 0
 busy = "{busy}"
 """
-CROSSING_S = 0.2
-"""What was on its way when a refusal was given could not know of it."""
 LONGEST_S = 900.0
 
 
@@ -41,8 +39,8 @@ def words(number: int) -> str:
     return f"message {number:02}."
 
 
-def report(where: str, texts: Sequence[str], began: float, refusals: int, called: str) -> None:
-    """Print the line of one platform. *called*: calls made where it wanted silence, or that nobody can tell."""
+def report(where: str, texts: Sequence[str], began: float, refusals: int, called: int) -> None:
+    """Print the line of one platform. *called*: how many calls were made while it wanted silence."""
     heard = Counter(found for text in texts for found in re.findall(r"message \d\d\.", text))
     lost = sum(words(number) not in heard for number in range(MESSAGES))
     doubled = sum(count > 1 for count in heard.values())
@@ -76,18 +74,7 @@ async def on_telegram(folder: Path, busy: str) -> None:
         await api.world.wait_for_reply(group, after=first)
         await settled(host, "telegram")
         texts = [one.content.text for one in api.world.replies(group, after=first)]
-        report("Telegram", texts, began, api.flood.refused, str(called_in_penalties(api)))
-
-
-def called_in_penalties(api: BotApi) -> int:
-    """How often a chat was called about that Telegram wanted silence in."""
-    calls = [call for call in api.calls.of("") if call.chat_id]
-    penalties = [(call, int(found[1])) for call in calls if (found := re.search(r"retry after (\d+)", call.outcome))]
-    return sum(
-        call.chat_id == refused.chat_id and refused.ended + CROSSING_S < call.started < refused.ended + pause_s
-        for refused, pause_s in penalties
-        for call in calls
-    )
+        report("Telegram", texts, began, api.flood.refused, len(api.calls.in_penalties()))
 
 
 async def on_matrix(folder: Path, busy: str, server: Homeserver) -> None:
@@ -112,7 +99,8 @@ async def on_matrix(folder: Path, busy: str, server: Homeserver) -> None:
         final = words(MESSAGES - 1)
         await alice.wait_for(lambda: any(final in text for text in alice.seen.said(room, bot.user_id)), 60)
         refused = sum(one.status == 429 for one in proxy.of(SENDS))
-        report("Matrix", alice.seen.said(room, bot.user_id)[1:], began, refused, "?")
+        in_pauses = len(proxy.in_pauses(SENDS))
+        report("Matrix", alice.seen.said(room, bot.user_id)[1:], began, refused, in_pauses)
 
 
 async def measure(folder: Path, busy: str, server: Homeserver) -> None:

@@ -7,6 +7,7 @@ async with FaultProxy.before("http://127.0.0.1:8008") as proxy:
 """
 
 import contextlib
+import json
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -24,6 +25,9 @@ from surfacehost_devkit.plain import NO_TLS
 
 ANSWER_S = 180.0
 """The longest the server is waited for: longer than any long poll."""
+
+CROSSING_S = 0.2
+"""What was on its way when a refusal was given could not know of it."""
 
 _NOT_PASSED_ON = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "accept-encoding", "host"}
@@ -43,6 +47,8 @@ class Passage:
     fault: str = ""
     status: int | None = None
     ended: float = 0.0
+    pause_s: float = 0.0
+    """How long a homeserver that refused it wants to be left alone (Matrix, client-server API, "Rate limiting")."""
 
 
 class FaultProxy:
@@ -84,6 +90,17 @@ class FaultProxy:
         """The calls whose name fits a pattern as of file names, in any case."""
         return [one for one in self.passages if fnmatchcase(one.name.lower(), pattern.lower())]
 
+    def in_pauses(self, pattern: str) -> list[str]:
+        """Which of these calls were made while the server wanted to be left alone with them, each as a line."""
+        calls = self.of(pattern)
+        return [
+            f"{call.name}, {call.started - refused.ended:.2f} s into {refused.pause_s:g} s"
+            for refused in calls
+            if refused.pause_s
+            for call in calls
+            if refused.ended + CROSSING_S < call.started < refused.ended + refused.pause_s
+        ]
+
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         passage = Passage(name=f"{request.method} {request.url.path}", started=time.time(), query=request.url.query)
@@ -91,6 +108,7 @@ class FaultProxy:
         try:
             answer = await self._answer(passage, request)
             passage.status = answer.status if answer.ending == "whole" else 0
+            passage.pause_s = _pause_of(answer)
         finally:
             passage.ended = time.time()
         await self._lines.give(answer, scope, receive, send)
@@ -115,6 +133,16 @@ class FaultProxy:
         told = dict(_passed_on(response.headers.items()))
         kind = told.pop("content-type", "application/octet-stream")
         return Answer(status=response.status_code, body=response.content, content_type=kind, headers=told)
+
+
+def _pause_of(answer: Answer) -> float:
+    """Seconds that a 429 asks for; 0 where it does not say, or is none."""
+    if answer.status != 429:
+        return 0.0
+    try:
+        return float(json.loads(answer.body)["retry_after_ms"]) / 1000
+    except (ValueError, LookupError, TypeError):
+        return 0.0
 
 
 def _passed_on(headers: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:

@@ -1,13 +1,14 @@
 """Groups on the surfaces that have them, with alice and bob in each: what is said there, and what the bot says."""
 
 import time
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from surfacehost_devkit.botapi import Account as TelegramAccount
 from surfacehost_devkit.botapi import Chat
 from surfacehost_devkit.matrixperson import MatrixPerson
 
-from .doors import Door, MatrixDoor, Seen, TelegramDoor, matrix_mark, telegram_mark
+from .doors import Door, MatrixDoor, Seen, TelegramDoor, matrix_mark, matrix_offers, telegram_mark, telegram_offers
 
 QUIET_S = 2.5
 """How long nothing was sent to a Telegram chat in which there is room for decoration again."""
@@ -20,6 +21,8 @@ class Club(Protocol):
 
     id: str
     """As the settings name it."""
+    ids: Mapping[str, str]
+    """Those of its people, likewise."""
 
     async def come_in(self) -> None:
         """Wait until the bot is in, and listens."""
@@ -29,6 +32,12 @@ class Club(Protocol):
 
     async def command(self, name: str) -> None:
         """Give the bot this command, as people do in a group where it answers when it is addressed."""
+
+    async def offers(self) -> list[Any]:
+        """The choices of the last prompt, once they are there."""
+
+    async def take(self, offer: Any, *, by: str) -> None:
+        """Take one of them."""
 
     def mark(self, message: Any) -> str:
         """The mark that the bot has put on *message*; empty: none."""
@@ -50,6 +59,7 @@ class TelegramClub:
         self._chat: Chat = door.api.groups.supergroup("Club", door.person, [bob])
         self._chat.members[door.bot.id] = self._chat.member(door.bot.account).standing("member")
         self.id = str(self._chat.id)
+        self.ids = {name: str(person.id) for name, person in self._people.items()}
 
     async def come_in(self) -> None:
         """Nothing to wait for: it has been here before the host listened."""
@@ -62,6 +72,12 @@ class TelegramClub:
 
     async def command(self, name: str) -> None:
         await self.say(f"/{name}@{self._door.bot.account.username}")
+
+    async def offers(self) -> list[Any]:
+        return telegram_offers(self._door.api.world.replies(self._chat))
+
+    async def take(self, offer: Any, *, by: str) -> None:
+        self._door.api.world.tap(self._people[by], *offer, late=True)
 
     def mark(self, message: Any) -> str:
         return telegram_mark(self._door.bot, message)
@@ -83,6 +99,7 @@ class MatrixClub:
         self._bot = door.bot.user_id
         self._people = {"alice": door.person, "bob": bob}
         self.id = room
+        self.ids = {name: person.user_id for name, person in self._people.items()}
 
     async def come_in(self) -> None:
         """What was written before it came is nobody's question."""
@@ -102,6 +119,12 @@ class MatrixClub:
 
     async def command(self, name: str) -> None:
         await self.say(f"!{name}", addressed=True)
+
+    async def offers(self) -> list[Any]:
+        return await matrix_offers(self._people["alice"], self.id, self._bot)
+
+    async def take(self, offer: Any, *, by: str) -> None:
+        await self._people[by].react(self.id, *offer)
 
     def mark(self, message: Any) -> str:
         return matrix_mark(self._people["alice"], self.id, self._bot, message)

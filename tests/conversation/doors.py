@@ -1,6 +1,6 @@
 """The doors of a street: a person's direct chat with the bot, on each surface."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Protocol
 from uuid import uuid4
@@ -77,9 +77,7 @@ class TelegramDoor:
         return self.api.world.write(self.person, text, bot=self.bot.id, reply_to=answered)
 
     async def offers(self) -> list[Any]:
-        prompt = next(one for one in reversed(self._replies()) if one.content.markup)
-        rows: Any = (prompt.content.markup or {})["inline_keyboard"]
-        return [(prompt, button["callback_data"]) for row in rows for button in row]
+        return telegram_offers(self._replies())
 
     async def take(self, offer: Any) -> None:
         self.api.world.tap(self.person, *offer, late=True)
@@ -141,8 +139,7 @@ class MatrixDoor:
 
     async def offers(self) -> list[Any]:
         """A choice is a reaction that the bot has put there to be joined, each by itself."""
-        await self.person.wait_for(lambda: len(self._offers()) >= 2)
-        return self._offers()
+        return await matrix_offers(self.person, self.room, self.bot.user_id)
 
     async def take(self, offer: Any) -> None:
         await self.person.react(self.room, *offer)
@@ -176,13 +173,6 @@ class MatrixDoor:
 
     def _said(self) -> list[str]:
         return self.person.seen.said(self.room, self.bot.user_id)
-
-    def _offers(self) -> list[tuple[str, str]]:
-        """The reactions of the bot's under what it said last: on what, and which."""
-        events = [event for event in self.person.seen.events[self.room] if event.sender == self.bot.user_id]
-        last = [event.event_id for event in events if event.type == "m.room.message" and not event.replaces][-1]
-        found = (event.content.get("m.relates_to", {}) for event in events if event.type == "m.reaction")
-        return [(last, one["key"]) for one in found if one.get("event_id") == last]
 
 
 class WebDoor:
@@ -249,6 +239,26 @@ class WebDoor:
 def language_at(door: Door) -> str:
     """Where people speak Russian, what each is spoken to in: Matrix does not say, and the host's own is English."""
     return "en" if isinstance(door, MatrixDoor) else "ru"
+
+
+def telegram_offers(replies: Sequence[Message]) -> list[tuple[Message, str]]:
+    """The buttons of the last of *replies* that has any: below what, and what they send."""
+    prompt = next(one for one in reversed(replies) if one.content.markup)
+    rows: Any = (prompt.content.markup or {})["inline_keyboard"]
+    return [(prompt, button["callback_data"]) for row in rows for button in row]
+
+
+async def matrix_offers(person: MatrixPerson, room: str, bot: str) -> list[tuple[str, str]]:
+    """The reactions of *bot* under what it said last, once there are two or more: on what, and which."""
+
+    def there() -> list[tuple[str, str]]:
+        events = [event for event in person.seen.events[room] if event.sender == bot]
+        last = [event.event_id for event in events if event.type == "m.room.message" and not event.replaces][-1]
+        found = (event.content.get("m.relates_to", {}) for event in events if event.type == "m.reaction")
+        return [(last, one["key"]) for one in found if one.get("event_id") == last]
+
+    await person.wait_for(lambda: len(there()) >= 2)
+    return there()
 
 
 def telegram_mark(bot: Bot, message: Message) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ class Run:
 
     asked: Frame
     thread: str
+    at: float = field(default_factory=time.time)
+    """When it was asked, for the first time."""
     said: list[Frame] = field(default_factory=list)
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     may_go_on: asyncio.Event = field(default_factory=asyncio.Event)

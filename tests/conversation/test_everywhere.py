@@ -102,6 +102,14 @@ async def commands_do_not_wait_and_stop_ends_all(street: Street, name: str, door
     await door.say("one more")
     await hear(door, "!status", ": 1.")
     await hear(door, "!help", "/retry")
+    language = language_at(door)
+    for command, words in {
+        "!whoami": say(language, "whoami", id=""),
+        "!unlink": say(language, "not_linked"),
+        "!link": say(language, "link_code", code=""),
+        "!pair list": say(language, "owners_only"),
+    }.items():
+        await hear(door, command, words.partition("`")[0])
     await hear(door, "!stop", ": 1.")
     await street.quiet(name)
     # It may have begun to show before: then it is the earlier message that says so now.

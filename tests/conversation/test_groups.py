@@ -1,6 +1,7 @@
 """Groups on Matrix and Telegram in one host that speaks Russian: who is answered there, and how much is read."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -9,21 +10,30 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from surfacehost.texts import say
 from surfacehost_devkit.homeserver import Homeserver
 from surfacehost_devkit.matrixperson import MatrixPerson
 
 from .clubs import Club, club_of
 from .doors import PASSWORD, Door, TelegramDoor
 from .listener import Listener
-from .street import GROUPS, Street
+from .street import GROUPS, Street, hear
 from .witness import Witness
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CLUBS = {"talk": ("named", "loose", "foreign"), "much": ("open",), "ruled": ("busy", "asked")}
+"""The groups at each door, by its way."""
 
 HASTY = {
     "matrix": "Я читаю не больше 6 сообщений в минуту",  # it does not tell what people speak: the host's language
     "telegram": "I read at most 6 messages a minute",
 }
+
+
+def language_in(name: str) -> str:
+    """What is spoken in the groups of a door: Telegram tells what people speak, Matrix does not."""
+    return "ru" if name.startswith("matrix") else "en"
 
 
 @dataclass(kw_only=True)
@@ -64,7 +74,7 @@ async def square(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserve
         async def found(doors: dict[str, Door]) -> dict[str, str]:
             for name, door in doors.items():
                 other = door.api.world.person("Bob") if isinstance(door, TelegramDoor) else bob
-                wanted = ("named", "loose", "foreign") if name.endswith("_talk") else ("open",)
+                wanted = CLUBS[name.partition("_")[2]]
                 clubs[name] = {club: await club_of(door, other) for club in wanted}
             return {name: table(clubs[name]) for name in doors}
 
@@ -72,7 +82,7 @@ async def square(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserve
             '[host]\nlocale = "ru"\n[defaults]\ndm_policy = "open"\ndebounce_s = 0.3\n'
             f'[agent]\nembedded = false\nurl = "{agent.url}"\n'
         )
-        ways = dict.fromkeys(("talk", "much"), "")
+        ways = dict.fromkeys(CLUBS, "")
         folder = tmp_path_factory.mktemp("groups")
         witness = Witness(folder)
         more: dict[str, Any] = {"more": found, "environ": witness.environ}
@@ -85,6 +95,8 @@ async def square(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserve
 def table(clubs: dict[str, Club]) -> str:
     if "open" in clubs:
         return 'group_policy = "open"\nrequire_mention = false\nloop_limit = 3\nrate_per_minute = 6\n'
+    if "asked" in clubs:
+        return f'group_policy = "open"\nrequire_mention = false\nowners = ["{clubs["asked"].ids["bob"]}"]\n'
     loose = "require_mention = false, share_thread = false"
     return f'groups = [{{ id = "{clubs["named"].id}" }}, {{ id = "{clubs["loose"].id}", {loose} }}]\n'
 
@@ -141,9 +153,57 @@ async def it_is_silent_in_a_loop_and_says_once_what_is_too_much(square: Square) 
     await square.on_each("much", seen)
 
 
+async def commands_are_answered_while_it_works_and_nobody_is_linked_or_let_in_there(square: Square) -> None:
+    async def seen(name: str, clubs: dict[str, Club]) -> None:
+        club, language = clubs["busy"], language_in(name)
+        [told] = await hear(square.street.doors[name], "!link", "/link ")
+        [code] = re.findall(r"/link ([2-9A-HJ-NP-Z]{8})\b", told)
+        await club.say(f"slow club, {name}")
+        run = await square.agent.begun(f"slow club, {name}")
+        for text, by, words in (
+            ("!whoami", "alice", say(language, "whoami", id=club.ids["alice"])),
+            ("!whoami", "bob", say(language, "whoami", id=club.ids["bob"])),
+            ("!pair list", "alice", say(language, "owners_only")),
+            ("!pair list", "bob", say(language, "pair_nobody")),
+            *((text, "bob", say(language, "link_direct_only")) for text in ("!link", f"!link {code}", "!unlink")),
+        ):
+            first = len(club.shown())
+            await club.say(text, by=by)
+            said = await club.until(lambda said, first=first: len(said) > first)  # type: ignore[misc]
+            assert [one.replace("`", "") for one in said[first:]] == [words.replace("`", "")]
+        assert not run.stopped.is_set()
+        run.may_go_on.set()
+        await club.until(lambda said: any(one.endswith(f"heard: slow club, {name}") for one in said))
+
+    await square.on_each("ruled", seen)
+
+
+async def an_owner_decides_for_others_and_nobody_decides_for_an_owner(square: Square) -> None:
+    async def seen(name: str, clubs: dict[str, Club]) -> None:
+        club = clubs["asked"]
+        await asked(club, f"choose, {name}", by="alice")
+        await club.take((await club.offers())[1], by="bob")
+        said = await club.until(lambda said: 'heard: {"size": "large"}' in said)
+        assert any(one.lower().startswith("which size?\n\n2️⃣ large · bob") for one in said)
+        await asked(club, f"choose once more, {name}", by="bob")
+        small, large, *_ = await club.offers()
+        await club.take(large, by="alice")
+        await club.until(lambda said: said[-1] == say(language_in(name), "not_yours"))
+        await club.take(small, by="bob")
+        await club.until(lambda said: said[-1] == 'heard: {"size": "small"}')
+
+    async def asked(club: Club, text: str, *, by: str) -> None:
+        await club.say(text, by=by)
+        await club.until(lambda said: bool(said) and said[-1].startswith("Which size?"))
+
+    await square.on_each("ruled", seen)
+
+
 SEEN: tuple[Callable[[Square], Coroutine[Any, Any, None]], ...] = (
     it_answers_where_it_may_and_when_it_is_addressed,
     it_is_silent_in_a_loop_and_says_once_what_is_too_much,
+    commands_are_answered_while_it_works_and_nobody_is_linked_or_let_in_there,
+    an_owner_decides_for_others_and_nobody_decides_for_an_owner,
 )
 
 

@@ -11,11 +11,12 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from surfacehost.runs import RESTART_WITHIN_S
 from surfacehost.texts import say
 from surfacehost_devkit.homeserver import Homeserver
 
 from .doors import Door, MatrixDoor, TelegramDoor, WebDoor, language_at
-from .listener import Listener
+from .listener import Listener, Run
 from .street import GROUPS, SURFACES, Street, hear, side_by_side
 from .witness import Witness
 
@@ -28,6 +29,7 @@ WAYS = {
     "disabled": 'dm_policy = "disabled"\nallow = ["*"]',
     "queue": 'busy = "queue"\nrate_per_minute = 6',
     "talk": "rate_per_minute = 0\nloop_limit = 0",
+    "edge": "rate_per_minute = 0\nloop_limit = 3",
     "pieces": "rate_per_minute = 0\nloop_limit = 0\ndebounce_s = 3",
 }
 
@@ -45,6 +47,10 @@ class Manners:
         query = "select count(*) from inbox where surface = ? and state not in ('waiting', 'answered')"
         with closing(sqlite3.connect(self.street.host.folder / "var" / "surfacehost.db")) as store:
             return int(store.execute(query, [name]).fetchone()[0])
+
+    async def aged(self, run: Run, seconds: float) -> None:
+        """Wait until *run* is so old."""
+        await self.street.seen(lambda status: status["at"] > run.at + seconds)
 
     async def over(self, name: str, door: Door, count: int, *messages: Any) -> None:
         """Wait until so many are, and who said *messages* sees whatever was said before."""
@@ -178,6 +184,30 @@ async def what_is_being_answered_can_be_changed_until_it_has_acted(manners: Mann
         assert run.stopped.is_set()
 
 
+async def a_run_gets_too_old_to_begin_anew(manners: Manners, name: str, door: Door) -> None:
+    first, done = len(door.shown()), manners.done(name)
+    message = await door.say(f"slow and young, {name}")
+    run = await manners.agent.begun(f"slow and young, {name}")
+    await manners.aged(run, RESTART_WITHIN_S - 7)
+    await door.edit(message, f"slow and old, {name}")
+    run = await manners.agent.begun(f"slow and old, {name}")
+    await manners.aged(run, RESTART_WITHIN_S + 0.5)
+    await door.edit(message, f"too late, {name}")
+    await manners.over(name, door, done + 2)
+    run.may_go_on.set()
+    await door.until(lambda said: said[first:] == [f"a beginning heard: slow and old, {name}"])
+    assert manners.unheard(f"too late, {name}")
+
+
+async def another_bot_is_not_answered_for_ever(manners: Manners, name: str, door: Door) -> None:
+    for number in (1, 2, 3):
+        await hear(door, f"ping {number}, {name}", f"heard: ping {number}, {name}")
+        await manners.street.quiet(name)
+    await manners.over(name, door, 4, await door.say(f"ping 4, {name}"))  # nobody is so quick, time after time
+    assert door.shown() == [f"heard: ping {number}, {name}" for number in (1, 2, 3)]
+    assert manners.unheard(f"ping 4, {name}")
+
+
 async def of_what_is_asked_together_the_first_can_be_changed(manners: Manners, name: str, door: Door) -> None:
     first, done = len(door.shown()), manners.done(name)
     await door.say(f"slow before, {name}")
@@ -222,6 +252,8 @@ BEHAVIOURS: dict[Any, tuple[str, Sequence[str]]] = {
     each_waits_for_its_turn_and_what_is_too_much_is_said_once: ("queue", SURFACES),
     it_types_until_the_answer_is_there_and_nothing_is_shown_too_soon: ("talk", SURFACES),
     what_is_being_answered_can_be_changed_until_it_has_acted: ("talk", GROUPS),
+    a_run_gets_too_old_to_begin_anew: ("edge", GROUPS),
+    another_bot_is_not_answered_for_ever: ("edge", ("web",)),
     of_what_is_asked_together_the_first_can_be_changed: ("talk", GROUPS),
     a_text_that_comes_in_pieces_is_one_run: ("pieces", SURFACES),
     what_an_agent_that_was_away_has_to_say_waits_for_nobody: ("pieces", SURFACES),

@@ -1,38 +1,12 @@
 """Too many requests: every message arrives, and nobody is called while a pause lasts."""
 
 import asyncio
-import re
 import time
 
 from tests.faults.conftest import Stage
 
-from surfacehost_devkit.botapi import BotApi, FloodLimits, faults
-from surfacehost_devkit.faultproxy import FaultProxy
+from surfacehost_devkit.botapi import FloodLimits, faults
 from surfacehost_devkit.matrixfaults import SENDS, limit_exceeded
-
-CROSSING_S = 0.2
-"""What was on its way when a refusal was given could not know of it."""
-
-
-def calls_in_penalties(api: BotApi) -> list[str]:
-    """What was called about a chat while Telegram wanted silence there."""
-    calls = [call for call in api.calls.of("") if call.chat_id]
-    penalties = [(call, int(found[1])) for call in calls if (found := re.search(r"retry after (\d+)", call.outcome))]
-    return [
-        f"{call.method} in {call.chat_id}, {call.started - refused.ended:.2f} s into {pause_s} s"
-        for refused, pause_s in penalties
-        for call in calls
-        if call.chat_id == refused.chat_id and refused.ended + CROSSING_S < call.started < refused.ended + pause_s
-    ]
-
-
-def sends_in_pauses(proxy: FaultProxy, pause_s: float) -> list[float]:
-    """How far into a pause that the homeserver wanted something was sent all the same."""
-    sends = proxy.of(SENDS)
-    pauses = [one.ended for one in sends if one.status == 429]
-    return [
-        one.started - ended for ended in pauses for one in sends if ended + CROSSING_S < one.started < ended + pause_s
-    ]
 
 
 async def test_a_storm_on_both_delays_and_loses_nothing(stage: Stage) -> None:
@@ -47,8 +21,8 @@ async def test_a_storm_on_both_delays_and_loses_nothing(stage: Stage) -> None:
     await talk.check_agent()
     assert stage.api.flood.refused > 0
     assert len([one for one in stage.proxy.of(SENDS) if one.status == 429]) == 12
-    assert calls_in_penalties(stage.api) == []
-    assert sends_in_pauses(stage.proxy, 1.5) == []
+    assert stage.api.calls.in_penalties() == []
+    assert stage.proxy.in_pauses(SENDS) == []
 
 
 async def test_a_storm_over_every_call_loses_nothing(stage: Stage) -> None:
@@ -59,7 +33,7 @@ async def test_a_storm_over_every_call_loses_nothing(stage: Stage) -> None:
         await stage.seen(lambda _: not stage.api.faults.is_planned and not stage.proxy.faults.is_planned, 60)
     await talk.check()
     await talk.check_agent()
-    assert calls_in_penalties(stage.api) == []
+    assert stage.api.calls.in_penalties() == []
 
 
 async def test_one_chats_penalty_is_no_other_chats_delay(stage: Stage) -> None:
@@ -76,4 +50,4 @@ async def test_one_chats_penalty_is_no_other_chats_delay(stage: Stage) -> None:
     assert time.monotonic() - asked < 3
     await talk.check()
     assert time.monotonic() - began > 9
-    assert calls_in_penalties(stage.api) == []
+    assert stage.api.calls.in_penalties() == []

@@ -2,19 +2,15 @@
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
-from itertools import pairwise
-from pathlib import Path
 from unittest.mock import AsyncMock
 
 import pytest
 from tests.matrix.conftest import MakeHost
-from tests.matrix.smallhost import SmallHost, direct_chat, register, settings_text
+from tests.matrix.smallhost import SmallHost, direct_chat
 
 from surfacehost import Message, NotReady, Reply, Undeliverable
 from surfacehost_devkit.fakes import FakeMemory
-from surfacehost_devkit.homeserver import Account, Homeserver
-from surfacehost_devkit.hostprocess import HostProcess
+from surfacehost_devkit.homeserver import Account
 from surfacehost_devkit.matrixperson import MatrixPerson
 from surfacehost_matrix.pace import Pace
 from surfacehost_matrix.send import Sender
@@ -74,35 +70,6 @@ async def test_without_a_connection_it_is_not_ready(host: SmallHost, chat: str) 
     await homeserver.nio.close()
     with pytest.raises(NotReady):
         await Sender().send(homeserver, reply(chat, "hello?"), chat)
-
-
-async def test_stock_limits_slow_it_down_and_nothing_is_lost(
-    synapse_cache: Path, tmp_path: Path, stack: AsyncExitStack
-) -> None:
-    server = Homeserver(tmp_path / "stock", synapse=synapse_cache, rate_limits="stock")
-    await stack.enter_async_context(server)
-    bot, account = register(server, "bot"), register(server, "alice")
-    await asyncio.to_thread(server.lift_rate_limit, account.user_id)
-    alice = await stack.enter_async_context(MatrixPerson(server.url, account))
-    settings = settings_text(server.url, bot, defaults='busy = "queue"')
-    with HostProcess(tmp_path / "host", settings) as host:
-        await asyncio.to_thread(host.wait_ready)
-        room = await direct_chat(alice, bot)
-        for number in range(6):
-            await alice.send(room, str(number))
-        await alice.wait_for(lambda: len(alice.seen.said(room, bot.user_id)) == 7, 60)
-        ours = [event for event in await alice.history(room) if event.sender == bot.user_id]
-        other = await direct_chat(alice, bot)
-        await alice.send(other, "!demo stream 60 0.1")  # it grows for 6 s: there is room for one preview or none
-        await alice.send(room, "6")
-        await alice.wait_for(lambda: "word60" in alice.seen.said(other, bot.user_id)[-1], 60)
-        await alice.wait_for(lambda: len(alice.seen.said(room, bot.user_id)) == 8, 60)
-        assert "is not listening" not in host.log_text()
-    assert (await said(alice, room, bot))[1:] == [f"echo: {number}" for number in range(7)]
-    assert len(alice.seen.said(other, bot.user_id)) == 2  # the greeting, and one answer
-    late = (at for at, (one, then) in enumerate(pairwise(ours), 1) if then.at_ms - one.at_ms > 3000)
-    limited = next(late, len(ours))  # a machine that is slow enough is never limited
-    assert "m.reaction" not in [event.type for event in ours[limited:]]  # a mark takes no answer's place
 
 
 async def test_a_limit_holds_for_the_whole_account() -> None:

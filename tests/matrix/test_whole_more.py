@@ -24,6 +24,7 @@ from surfacehost_devkit import faults
 from surfacehost_devkit.faultproxy import Passage
 from surfacehost_devkit.homeserver import Homeserver
 from surfacehost_devkit.matrixapi import MatrixApi
+from surfacehost_devkit.matrixfaults import SYNC
 from surfacehost_devkit.matrixperson import MatrixError, MatrixPerson
 
 pytestmark = pytest.mark.timeout(300)  # the first one waits for a homeserver and for five accounts to come
@@ -140,6 +141,47 @@ async def test_a_refused_send_is_named_to_the_operator(more: More, friend: Matri
     assert await asked(friend, room, picky.user_id, "and now?") == "echo: and now?"
     said = friend.seen.messages(room, after=question, from_=picky.user_id)
     assert [one.body for one in said] == ["echo: and now?"]
+
+
+async def test_a_reaction_in_another_room_decides_nothing(more: More, friend: MatrixPerson) -> None:
+    """Synapse takes none; another homeserver may bring one."""
+    picky = more.accounts["picky"]
+    room, other = await direct_chat(friend, picky), await direct_chat(friend, picky)
+    question = await friend.send(room, "!demo approve")
+    [prompt] = await friend.replies(room, after=question, from_=picky.user_id)
+    yes = {"m.relates_to": {"rel_type": "m.annotation", "event_id": prompt.event_id, "key": "✅"}}
+    with pytest.raises(MatrixError) as refused:
+        await friend.send_event(other, "m.reaction", yes)
+    assert refused.value.status == 400
+    [since] = parse_qs(more.proxy.of(SYNC)[-1].query)["since"]
+    word = {"msgtype": "m.text", "body": "beside it"}
+    events = [
+        {
+            "type": kind,
+            "event_id": f"$brought-{kind}",
+            "sender": friend.user_id,
+            "origin_server_ts": 1,
+            "content": content,
+        }
+        for kind, content in (("m.reaction", yes), ("m.room.message", word))
+    ]
+    timeline = {"events": events, "limited": False, "prev_batch": since}
+    brought = {"next_batch": since, "rooms": {"join": {other: {"timeline": timeline}}}}
+    more.proxy.faults.plan(SYNC, faults.answer(200, brought))
+    await friend.wait_for(lambda: "echo: beside it" in friend.seen.said(other, picky.user_id))
+    assert await asked(friend, room, picky.user_id, "no") == "Denied: notes.txt is kept."
+
+
+async def test_while_a_file_is_on_its_way_up_another_conversation_is_answered(more: More, friend: MatrixPerson) -> None:
+    picky = more.accounts["picky"]
+    room, other = await direct_chat(friend, picky), await direct_chat(friend, picky)
+    more.proxy.faults.plan("POST */upload", faults.hang())
+    question = await friend.send(room, "!demo file image")
+    await asyncio.to_thread(more.process.wait_for, lambda _: more.proxy.faults.hanging)
+    assert await asked(friend, other, picky.user_id, "meanwhile") == "echo: meanwhile"
+    assert more.proxy.faults.hanging
+    more.beside.call(more.proxy.faults.release)
+    await friend.replies(room, after=question, from_=picky.user_id)
 
 
 async def test_a_homeserver_that_is_stopped_and_goes_on_costs_no_answer(more: More, friend: MatrixPerson) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,6 +54,9 @@ class Beside:
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
+    def call(self, work: Callable[[], None]) -> None:
+        self._loop.call_soon_threadsafe(work)
+
     def enter(self, context: Any) -> Any:
         return self.run(self._stack.enter_async_context(context))
 
@@ -75,6 +78,8 @@ class More:
     process: HostProcess
     homeserver: Homeserver
     proxy: FaultProxy
+    beside: Beside
+    """The loop of the proxy."""
     accounts: dict[str, Account]
     friend: Account
     """The one person whose invitations ``picky`` follows."""
@@ -123,8 +128,8 @@ def more_host(folder: Path, homeserver: Homeserver) -> Iterator[More]:
             up = set(tables) - {"lost"}
             process.wait_for(lambda told: {one["name"] for one in told["surfaces"] if one["state"] == "up"} == up, 60)
             yield More(
-                process=process, homeserver=homeserver, proxy=proxy, accounts=accounts, friend=friend, master=master,
-                tables=tables, running=beside.run(begin(homeserver, friend, accounts["picky"])),
+                process=process, homeserver=homeserver, proxy=proxy, beside=beside, accounts=accounts, friend=friend,
+                master=master, tables=tables, running=beside.run(begin(homeserver, friend, accounts["picky"])),
             )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 What they read is in test_whole_answers.py, what goes wrong in test_whole_in_trouble.py and, call by call, in
 test_whole_in_faults.py, what a bot does no more of in test_whole_within_limits.py. What takes a host of its own is in
-test_process.py, test_flood.py, tests/conversation, tests/chaos, tests/faults and tests/both.
+test_process.py, tests/conversation, tests/chaos, tests/faults and tests/both.
 """
 
 import asyncio

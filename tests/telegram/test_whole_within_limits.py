@@ -12,6 +12,7 @@ from tests.telegram.hurriedhost import Hurried, hurried_host
 from tests.telegram.wholehost import WAIT_S
 
 from surfacehost_devkit.botapi import faults
+from surfacehost_telegram.bot import MAX_CALLS, MAX_UPLOADS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -58,6 +59,20 @@ async def test_what_shows_that_answers_are_coming_leaves_a_group_room_for_them(h
     marks = [json.loads(one.params.get("reaction", "[]")) for one in calls if one.method == "setMessageReaction"]
     assert marks.count([]) * 2 == len(marks) <= 8
     assert len(calls) <= 18
+
+
+async def test_while_large_files_are_on_their_way_others_are_answered(hurried: Hurried) -> None:
+    world, people = hurried.api.world, [hurried.person() for _ in range(MAX_CALLS)]
+    for alice in people:
+        hurried.api.faults.plan(f"sendDocument {alice.id}", faults.hang())
+    asked = [world.write(alice, "/demo file text", bot=hurried.bot) for alice in people]
+    await hurried.until(lambda _: hurried.api.faults.hanging == MAX_UPLOADS)
+    assert (await hurried.ask(hurried.person(), "hello")).text == "echo: hello"
+    assert hurried.api.faults.hanging == MAX_UPLOADS
+    hurried.api.faults.clear()
+    hurried.api.faults.release()
+    for question in asked:
+        await world.wait_for(lambda question=question: hurried.file(question), timeout_s=20)  # type: ignore[misc]
 
 
 async def test_a_draft_stays_while_the_agent_is_silent(hurried: Hurried) -> None:

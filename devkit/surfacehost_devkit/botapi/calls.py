@@ -1,10 +1,14 @@
 """The log of every call, for audits of what a bot really did."""
 
+import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 KEPT = 20_000
+
+CROSSING_S = 0.2
+"""What was on its way when a refusal was given could not know of it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,6 +34,12 @@ class CallRecord:
         """The chat the call was about, or an empty string."""
         return self.params.get("chat_id", "")
 
+    @property
+    def penalty_s(self) -> int:
+        """How many seconds of silence the answer asked for, in that chat; 0: it was no 429."""
+        asked = re.search(r"retry after (\d+)", self.outcome)
+        return int(asked[1]) if asked else 0
+
 
 class CallLog:
     """The last calls, oldest first."""
@@ -52,4 +62,16 @@ class CallLog:
             if record.number > after
             and (not wanted or record.method.lower() == wanted)
             and (chat_id is None or record.chat_id == str(chat_id))
+        ]
+
+    def in_penalties(self) -> list[str]:
+        """What was called about a chat while silence was wanted there, each as a line."""
+        calls = [call for call in self.records if call.chat_id]
+        return [
+            f"{call.method} in {call.chat_id}, {call.started - refused.ended:.2f} s into {refused.penalty_s} s"
+            for refused in calls
+            if refused.penalty_s
+            for call in calls
+            if (call.bot_id, call.chat_id) == (refused.bot_id, refused.chat_id)
+            and refused.ended + CROSSING_S < call.started < refused.ended + refused.penalty_s
         ]

@@ -34,11 +34,15 @@ CHARGED = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FloodLimits:
-    """What is allowed; `penalty_s` seconds are added to a wait at each call made during it."""
+    """What is allowed; `penalty_s` seconds are added to a wait at each call made during it.
+
+    `minute_s` is how long the minute of a group takes: less, for a test of a bot whose own minute is shorter as well.
+    """
 
     chat_per_s: float = 1.0
     chat_burst: int = 5
     group_per_minute: int = 20
+    minute_s: float = 60.0
     bot_per_s: int = 30
     penalty_s: float = 5.0
     draft_per_s: int = 3
@@ -113,9 +117,9 @@ def _chat_wait(ledger: _Ledger, limits: FloodLimits, now: float) -> float:
 def _group_wait(ledger: _Ledger, limits: FloodLimits, chat: str, now: float, count: int) -> float:
     if not chat.startswith(("-", "@")):
         return 0.0
-    while ledger.minute and ledger.minute[0] <= now - 60:
+    while ledger.minute and ledger.minute[0] <= now - limits.minute_s:
         ledger.minute.popleft()
-    return _until_room(ledger.minute, limits.group_per_minute, count, now - 60)
+    return _until_room(ledger.minute, limits.group_per_minute, count, now - limits.minute_s)
 
 
 def _wait(second: deque[float], most: int, now: float, count: int = 1) -> float:

@@ -61,13 +61,13 @@ class AdminApi:
         body = {"type": "m.login.password", "identifier": who, "password": password}
         return _account(self._call("POST", "/_matrix/client/v3/login", json=body), password)
 
-    def lift_rate_limit(self, user_id: str, operator: Account) -> None:
-        """Let a user send without limit. Source: Synapse's manual, "User Admin API", "Override ratelimiting"."""
+    def limit_rate(self, user_id: str, operator: Account, *, per_second: int, burst: int) -> None:
+        """How much a user may send. Source: Synapse's manual, "User Admin API", "Override ratelimiting"."""
         self._call(
             "POST",
             f"/_synapse/admin/v1/users/{user_id}/override_ratelimit",
             headers={"Authorization": f"Bearer {operator.access_token}"},
-            json={"messages_per_second": 0, "burst_count": 0},
+            json={"messages_per_second": per_second, "burst_count": burst},
         )
 
     def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401  httpx's own options

@@ -133,10 +133,14 @@ class Homeserver:
 
     def lift_rate_limit(self, user_id: str) -> None:
         """Let this user send events without limit, as an operator does it for a bot; it takes effect at once."""
+        self.limit_rate(user_id, per_second=0, burst=0)
+
+    def limit_rate(self, user_id: str, *, per_second: int, burst: int) -> None:
+        """Let this user send *burst* events at once and so many a second; 0 of both: without limit."""
         api = self._admin()
         if self._operator is None:
             self._operator = api.operator(keep_secrets(self.data_dir).operator_password)
-        api.lift_rate_limit(user_id, self._operator)
+        api.limit_rate(user_id, self._operator, per_second=per_second, burst=burst)
 
     def tls_context(self) -> ssl.SSLContext:
         """What a Python client passes as ``verify`` to trust this server: its own authority when it has TLS."""

@@ -31,6 +31,8 @@ class Turn:
     """Whether another call is to follow it, for which room is kept."""
     is_promised: bool = False
     """Whether it is such a call."""
+    is_upload: bool = False
+    """Whether it brings a file, and may take minutes."""
     before: Callable[[], Awaitable[None]] | None = None
     """What is to be done when its turn has come, right before the call."""
 
@@ -41,6 +43,8 @@ MOST = 100
 """Updates in one answer to getUpdates; Telegram's own limit."""
 MAX_CALLS = 8
 """Calls in flight at once; more make httpx's connection pool slower, not faster."""
+MAX_UPLOADS = 5
+"""How many of them may bring files: what is said elsewhere waits for none."""
 
 ANSWER_S = 30.0
 """How long an answer may take. Generous: giving up early leaves it unknown whether a message was sent."""

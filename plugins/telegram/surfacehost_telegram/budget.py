@@ -10,6 +10,7 @@ class ChatBudget:
     RATE, BURST = 0.9, 3.0
     A_MINUTE, RESERVE = 18, 10
     """Calls a group takes in a minute, and how many of them frames leave to messages."""
+    MINUTE_S = 60.0
     DRAFT_EVERY_S = 0.35
     """Drafts leave no message and have a measure of their own; a penalty shuts the chat for them as well."""
     MARGIN_S = 0.3
@@ -40,7 +41,7 @@ class ChatBudget:
         waits = [0.0, self._shut_until - now, missing / self.RATE]
         room = self.A_MINUTE - (self.RESERVE if frame else messages - 1) - promises
         if self._group and len(self._minute) >= room and not (promised and self._promised):
-            waits.append(self._minute[-room] + 60 - now)
+            waits.append(self._minute[-room] + self.MINUTE_S - now)
         return max(waits)
 
     def draft_wait(self, now: float) -> float:
@@ -80,9 +81,9 @@ class ChatBudget:
     def _refresh(self, now: float) -> None:
         self._tokens = min(self.BURST, self._tokens + (now - self._counted_at) * self.RATE)
         self._counted_at = now
-        while self._minute and self._minute[0] <= now - 60:
+        while self._minute and self._minute[0] <= now - self.MINUTE_S:
             self._minute.popleft()
-        while self._promised and self._promised[0] <= now - 60:
+        while self._promised and self._promised[0] <= now - self.MINUTE_S:
             self._promised.popleft()
 
 

@@ -9,7 +9,9 @@ it.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import nullcontext
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -17,7 +19,7 @@ from telegram.error import TelegramError
 from telegram.ext import BaseRateLimiter
 
 from surfacehost import Memory, NotReady
-from surfacehost_telegram.bot import MAX_CALLS, Flooded, Json, Turn
+from surfacehost_telegram.bot import MAX_CALLS, MAX_UPLOADS, Flooded, Json, Turn
 from surfacehost_telegram.budget import BotBudget, ChatBudget
 
 PATIENCE_S = 60.0
@@ -46,6 +48,7 @@ class ChatBudgets(BaseRateLimiter[Turn]):
         self._budgets: dict[str, ChatBudget] = {}
         self._bot = BotBudget()
         self._calls = asyncio.Semaphore(MAX_CALLS)
+        self._uploads = asyncio.Semaphore(MAX_UPLOADS)
         self._recalling = asyncio.Lock()
         self._has_recalled = False
 
@@ -72,7 +75,12 @@ class ChatBudgets(BaseRateLimiter[Turn]):
             async with self._calls:
                 return await callback(*args, **kwargs)
         await self._recall()
-        budget = self._budget(str(chat))
+        async with self._uploads if turn.is_upload else nullcontext():
+            return await self._call(partial(callback, *args, **kwargs), str(chat), turn, endpoint)
+
+    async def _call(self, call: Callable[[], Awaitable[Result]], chat: str, turn: Turn, endpoint: str) -> Result:
+        """Make *call* about *chat* in its turn, and not in a penalty."""
+        budget = self._budget(chat)
         while True:
             await self._wait_for_turn(budget, turn, endpoint)
             async with self._calls:
@@ -86,10 +94,10 @@ class ChatBudgets(BaseRateLimiter[Turn]):
                 try:
                     if turn.before is not None:
                         await turn.before()
-                    return await callback(*args, **kwargs)
+                    return await call()
                 except Flooded as error:
                     budget.shut(monotonic(), error.seconds)
-                    await self._note(str(chat), error.seconds)
+                    await self._note(chat, error.seconds)
                     raise
 
     async def rekey(self, old: str, new: str) -> Json:
