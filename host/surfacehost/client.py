@@ -131,7 +131,7 @@ class RealPlatformClient:
             await self._database.tx(outbox.take_prompt, visit.entry, judged)
             visit.entry = replace(visit.entry, prompt=judged)
         behaviour = self._tenants[message.surface].behaviour
-        if (said := await self._orders.obey(visit.entry, message, behaviour)) is not None:
+        if (said := await self._orders.obey(visit.entry, message, behaviour, self.runs.stop)) is not None:
             async for reply in self._replies.tell_decided(visit.entry, judged):
                 yield reply
             await self._replies.keep(visit, said)

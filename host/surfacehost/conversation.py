@@ -65,9 +65,9 @@ class Conversation:
         prompt = approvals.prompt_of(interrupts, message, person, self.language(message), now=time.time())
         return replace(said, prompt=prompt)
 
-    async def abort(self, entry: Entry) -> None:
-        """Stop the run of *entry*, which then ends as ``cancelled``; no other of its conversation."""
-        await self._agent.abort(thread_of(entry), _run_id(entry))
+    async def abort(self, entry: Entry) -> bool:
+        """Stop the run of *entry*, which then ends as ``cancelled``; no other. False: it is over."""
+        return await self._agent.abort(thread_of(entry), _run_id(entry))
 
     def judged(self, entry: Entry, message: Message, owners: Collection[str]) -> Prompt | approvals.Refusal | None:
         """What *message* does to the question that stands in its thread; see ``approvals``."""

@@ -1,7 +1,7 @@
 """What a person tells the host itself, done and answered: ``/stop`` and its like."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -10,12 +10,15 @@ from surfacehost.agent.client import AgentSessionClient
 from surfacehost.behaviour import Behaviour
 from surfacehost.commands_in_chat import HUSH, SHOWN, command_of, words_of
 from surfacehost.conversation import Said, thread_of
-from surfacehost.events import Message
+from surfacehost.events import Event, Message
 from surfacehost.linking import Linking
 from surfacehost.store import people, waiting
 from surfacehost.store.inbox import Entry
 from surfacehost.store.sqlite import SqliteDatabase
 from surfacehost.texts import language_of, say
+
+Stop = Callable[[Event], Awaitable[bool]]
+"""Stops the run of an event, and tells whether there was one."""
 
 
 class Orders:
@@ -27,7 +30,7 @@ class Orders:
         self._linking = Linking(database)
         self._locale = locale
 
-    async def obey(self, entry: Entry, message: Message, behaviour: Behaviour) -> Said | None:
+    async def obey(self, entry: Entry, message: Message, behaviour: Behaviour, stop: Stop) -> Said | None:
         """What the host itself says to *message*, having done it; None for what is the agent's."""
         language = language_of(message.locale, self._locale)
         is_theirs = is_owner(message.sender, behaviour, entry.role)
@@ -37,7 +40,8 @@ class Orders:
             case "new":
                 return Said(text=say(language, "new"), kind="notice", generation=entry.generation + 1)
             case "stop":
-                text = await self._stop(entry, message, language, may_stop_all=message.direct or is_theirs)
+                may_stop_all = message.direct or is_theirs
+                text = await self._stop(entry, message, language, stop, may_stop_all=may_stop_all)
             case "status":
                 text = await self._status(entry, language)
             case "whoami":
@@ -63,12 +67,15 @@ class Orders:
                 return replace(message, text=said.text, attachments=said.attachments, quote=said.quote)
         return message
 
-    async def _stop(self, entry: Entry, message: Message, language: str, *, may_stop_all: bool) -> str:
-        """Give up what waits and stop what runs; in a group what others asked is theirs, and an owner's."""
+    async def _stop(self, entry: Entry, message: Message, language: str, stop: Stop, *, may_stop_all: bool) -> str:
+        """Give up what waits and stop what runs; in a group what others asked is theirs, and an owner's.
+
+        What runs was perhaps asked before chats were linked, or unlinked: it is stopped where it was asked.
+        """
         person = None if may_stop_all else message.sender
         queue = await self._database.tx(waiting.give_up, entry, person=person)
-        is_anothers = queue.running is not None and person not in (None, queue.running.sender)
-        was_running = not is_anothers and await self._agent.abort(thread_of(entry))
+        is_anothers = any(person not in (None, event.sender) for event in queue.running)
+        was_running = not is_anothers and any([await stop(event) for event in queue.running])
         lines = [say(language, "given_up", count=queue.count)] if queue.count else []
         if is_anothers:
             lines.append(say(language, "stop_not_yours"))
@@ -81,7 +88,7 @@ class Orders:
         agent = say(language, "status_down" if self._agent.trouble else "status_up")
         queue = await self._database.tx(waiting.queue, entry)
         lines = [say(language, "status", agent=agent, thread=thread_of(entry))]
-        if queue.running is not None:
+        if queue.running:
             lines.append(say(language, "status_busy", count=queue.count))
         return "\n".join([*lines, f"surfacehost {version('surfacehost')}"])
 

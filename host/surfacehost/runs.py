@@ -148,6 +148,11 @@ class Runs:
                 continue
             await self._conversation.abort(visit.entry)
 
+    async def stop(self, event: Event) -> bool:
+        """Stop the run of *event*, in the conversation in which it was asked; False: there is none."""
+        visit = self._visits.get((event.surface, event.id))
+        return visit is not None and await self._conversation.abort(visit.entry)
+
     def interrupted_by(self, event: Event, lane: str) -> str:
         """The id of the message whose run in *lane* has to give way to *event*; empty: none has.
 

@@ -1,7 +1,6 @@
 """Groups on the surfaces that have them, with alice and bob in each: what is said there, and what the bot says."""
 
 import time
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 from surfacehost_devkit.botapi import Account as TelegramAccount
@@ -21,7 +20,7 @@ class Club(Protocol):
 
     id: str
     """As the settings name it."""
-    ids: Mapping[str, str]
+    ids: dict[str, str]
     """Those of its people, likewise."""
 
     async def come_in(self) -> None:

@@ -22,6 +22,9 @@ QUESTION: Frame = {
 }  # fmt: skip
 """What it asks when told to ``choose``."""
 
+PROVIDER = "Incorrect API key provided: key-1234"
+"""What its provider says when it is to ``fail``, with a code behind that."""
+
 SOON_S = 2.0
 """How long that can be decided when it is to ``choose soon``."""
 
@@ -47,7 +50,7 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        return bool(self.said) and self.said[-1]["type"] == "RUN_FINISHED"
+        return bool(self.said) and self.said[-1]["type"] in ("RUN_FINISHED", "RUN_ERROR")
 
     async def beyond(self, place: int) -> None:
         """Wait until more was said than *place* frames."""
@@ -168,6 +171,10 @@ class Listener:
         if "tool" in words:
             await run.say({"type": "TOOL_CALL_START", "toolCallId": "t", "toolCallName": "search"})
         outcome = "success"
+        if "fail" in words:
+            metadata = {"runId": id_, "detail": PROVIDER}
+            await run.say({"type": "RUN_ERROR", "code": words.split()[1], "message": PROVIDER, "metadata": metadata})
+            return
         if "slow" in words:
             more = ", and more of it" * ("long" in words)  # enough to be shown while it grows
             await run.say(*[_text(f"a beginning{more}")] * ("mute" not in words))

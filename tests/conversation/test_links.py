@@ -44,6 +44,8 @@ class Pair:
         self.one, self.other = street.doors[one], street.doors[other]
         self.thief = street.doors[THIEVES[other]]
         self.codes: list[str] = []
+        self.keys: list[str] = []
+        """Which conversation either chat has as long as they are not linked."""
 
     async def exchange(self) -> None:
         """Have a code told in the first chat, and the second code for it in the other."""
@@ -90,6 +92,7 @@ async def each(pairs: list[Pair], see: Callable[[Pair], Awaitable[None]]) -> Non
 
 async def test_two_codes_make_one_conversation_also_when_killed_between_them(street: Street, pairs: list[Pair]) -> None:
     async def begin(pair: Pair) -> None:
+        pair.keys = await pair.conversations()
         await pair.exchange()
 
     async def share(pair: Pair) -> None:
@@ -105,6 +108,9 @@ async def test_two_codes_make_one_conversation_also_when_killed_between_them(str
     await each(pairs, share)
     listed = await asyncio.to_thread(street.host.command, "links", "list", "--json")
     assert len(json.loads(listed.stdout)) == 2 * len(pairs)
+    lines = (await asyncio.to_thread(street.host.command, "links", "list")).stdout.splitlines()
+    wanted = [line for one, other in (pair.keys for pair in pairs) for line in (one, f"{other}  goes on with {one}")]
+    assert sorted(line.partition("  ")[2] for line in lines) == sorted(wanted)
 
 
 async def test_answers_come_where_they_are_asked_for_one_run_at_a_time(street: Street, pairs: list[Pair]) -> None:
@@ -187,3 +193,31 @@ async def test_of_two_who_take_one_code_at_once_one_has_it_and_neither_is_linked
         assert one != other
 
     await each(pairs, race)
+
+
+async def test_what_is_being_answered_while_chats_are_linked_or_apart_is_answered_where_it_was_asked(
+    street: Street, pairs: list[Pair]
+) -> None:
+    async def see(pair: Pair) -> None:
+        await pair.exchange()
+        await hear(pair.one, f"I like cake, {pair.names}", "echo")
+        await pair.other.say("!demo slow 2")
+        await street.working(pair.names[1])
+        assert "goes on with the conversation of this chat" in await pair.confirm("shared")
+        await pair.other.until(lambda said: said[-1] == "I waited 2 s.")
+        assert f"cake, {pair.names}" in (await hear(pair.other, "!demo memory", "remember"))[0]
+        await pair.other.say("!demo slow 2")
+        await street.working(pair.names[1])
+        assert (await hear(pair.other, "!unlink", " "))[0] == "This chat has its own conversation again."
+        await pair.other.until(lambda said: said[-1] == "I waited 2 s.")
+        assert "cake" not in (await hear(pair.other, "!demo memory", " "))[0]
+
+        await pair.exchange()
+        await pair.other.say("!demo slow 60")
+        await street.working(pair.names[1])
+        assert "goes on with the conversation of this chat" in await pair.confirm("shared")
+        await pair.other.say("!stop")
+        await pair.other.until(lambda said: said[-1] == "Stopped.")
+        await street.quiet(pair.names[1])
+
+    await each(pairs, see)

@@ -1,6 +1,7 @@
 """``busy = "interrupt"`` and ``"reject"`` on every surface, and what they come to when the host is killed."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -8,14 +9,15 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from surfacehost.texts import say
 from surfacehost_devkit.homeserver import Homeserver
 from surfacehost_devkit.matrixperson import MatrixPerson
 
 from .busyclubs import BUSY, IN_GROUPS, MARK, WAITS
 from .clubs import Club, club_of
 from .doors import PASSWORD, Door, MatrixDoor, TelegramDoor
-from .listener import Listener
-from .street import Street
+from .listener import PROVIDER, Listener
+from .street import Street, hear
 from .witness import Witness
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -152,6 +154,18 @@ async def in_groups(
 @pytest.mark.parametrize("behaviour", IN_GROUPS, ids=lambda one: str(one.__name__))
 async def test_in_groups(in_groups: dict[object, asyncio.Task[None]], behaviour: object) -> None:
     await in_groups[behaviour]
+
+
+async def test_what_a_provider_says_is_for_the_operator_alone(street: Street) -> None:
+    async def seen(_street: Street, name: str, door: Door) -> None:
+        for code, sentence in {"auth": "error_auth", "their_own": "error_internal"}.items():
+            before, after = say("en", sentence, ref="|").split("|")
+            [told] = await hear(door, f"fail {code} {name}", before)
+            assert re.fullmatch(f"{re.escape(before)}[0-9a-f]{{4}}{re.escape(after)}", told)
+        assert PROVIDER not in "".join([*door.shown(), door.growing()])
+        assert PROVIDER in street.host.log_text()
+
+    await street.on_each("collect", seen)
 
 
 async def test_killed_while_it_gives_way_or_turns_away(street: Street, agent: Listener) -> None:

@@ -177,7 +177,7 @@ async def test_while_a_file_is_on_its_way_up_another_conversation_is_answered(mo
     room, other = await direct_chat(friend, picky), await direct_chat(friend, picky)
     more.proxy.faults.plan("POST */upload", faults.hang())
     question = await friend.send(room, "!demo file image")
-    await asyncio.to_thread(more.process.wait_for, lambda _: more.proxy.faults.hanging)
+    await asyncio.to_thread(more.process.wait_for, lambda _: bool(more.proxy.faults.hanging))
     assert await asked(friend, other, picky.user_id, "meanwhile") == "echo: meanwhile"
     assert more.proxy.faults.hanging
     more.beside.call(more.proxy.faults.release)

@@ -17,8 +17,8 @@ LOOK_BACK = 50
 class Queue:
     """The events of a conversation that are not yet answered."""
 
-    running: Event | None
-    """What is being worked on."""
+    running: tuple[Event, ...]
+    """What is being worked on: in the chat itself, then in those that share its conversation."""
     count: int
     """How many wait behind it; of those that were given up, how many."""
 
@@ -27,7 +27,7 @@ async def queue(tx: Transaction, entry: Entry) -> Queue:
     """What is open in the conversation of *entry*, itself left out; in all chats that share it."""
     running, waiting = await _open(tx, entry)
     count = len(waiting) + len(running[1:])  # one run at a time: those of the other chats wait for their turn
-    return Queue(running=readable(running[0]["body"]) if running else None, count=count)
+    return Queue(running=_readable(running), count=count)
 
 
 async def give_up(tx: Transaction, entry: Entry, *, person: str | None) -> Queue:
@@ -41,7 +41,7 @@ async def give_up(tx: Transaction, entry: Entry, *, person: str | None) -> Queue
     mine = [number for number, event in events.items() if event and event.sender and person in (None, event.sender)]
     for number in mine:
         await tx.run("update inbox set state = 'ignored', error = 'given up by /stop' where id = :id", id=number)
-    return Queue(running=readable(running[0]["body"]) if running else None, count=len(mine))
+    return Queue(running=_readable(running), count=len(mine))
 
 
 async def latest(tx: Transaction, entry: Entry) -> list[Message]:
@@ -59,6 +59,10 @@ async def latest(tx: Transaction, entry: Entry) -> list[Message]:
             before = await handed_on(tx, {row["id"], *(one.id for one in along)})
             found.append(_together(event, before, along))
     return found
+
+
+def _readable(rows: Sequence[Row]) -> tuple[Event, ...]:
+    return tuple(event for row in rows if (event := readable(row["body"])))
 
 
 def _together(first: Message, before: Sequence[Message], along: Sequence[Along]) -> Message:
