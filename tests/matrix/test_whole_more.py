@@ -24,7 +24,6 @@ from surfacehost_devkit import faults
 from surfacehost_devkit.faultproxy import Passage
 from surfacehost_devkit.homeserver import Homeserver
 from surfacehost_devkit.matrixapi import MatrixApi
-from surfacehost_devkit.matrixfaults import SYNC
 from surfacehost_devkit.matrixperson import MatrixError, MatrixPerson
 
 pytestmark = pytest.mark.timeout(300)  # the first one waits for a homeserver and for five accounts to come
@@ -153,23 +152,11 @@ async def test_a_reaction_in_another_room_decides_nothing(more: More, friend: Ma
     with pytest.raises(MatrixError) as refused:
         await friend.send_event(other, "m.reaction", yes)
     assert refused.value.status == 400
-    [since] = parse_qs(more.proxy.of(SYNC)[-1].query)["since"]
-    word = {"msgtype": "m.text", "body": "beside it"}
-    events = [
-        {
-            "type": kind,
-            "event_id": f"$brought-{kind}",
-            "sender": friend.user_id,
-            "origin_server_ts": 1,
-            "content": content,
-        }
-        for kind, content in (("m.reaction", yes), ("m.room.message", word))
-    ]
-    timeline = {"events": events, "limited": False, "prev_batch": since}
-    brought = {"next_batch": since, "rooms": {"join": {other: {"timeline": timeline}}}}
-    more.proxy.faults.plan(SYNC, faults.answer(200, brought))
+    more.bring(other, friend, ("m.reaction", yes), ("m.room.message", {"msgtype": "m.text", "body": "beside it"}))
     await friend.wait_for(lambda: "echo: beside it" in friend.seen.said(other, picky.user_id))
-    assert await asked(friend, room, picky.user_id, "no") == "Denied: notes.txt is kept."
+    assert friend.seen.said(other, picky.user_id)[1:] == ["echo: beside it"]
+    more.bring(room, friend, ("m.reaction", yes))
+    await friend.wait_for(lambda: friend.seen.said(room, picky.user_id)[-1] == "Deleted notes.txt.")
 
 
 async def test_while_a_file_is_on_its_way_up_another_conversation_is_answered(more: More, friend: MatrixPerson) -> None:

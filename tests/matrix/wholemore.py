@@ -9,15 +9,19 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import parse_qs
+from uuid import uuid4
 
 import trustme
 from tests.matrix.smallhost import PASSWORD, direct_chat, register, settings_of
 
 from surfacehost import Home
+from surfacehost_devkit import faults
 from surfacehost_devkit.fakes import FakeMemory
 from surfacehost_devkit.faultproxy import FaultProxy
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.hostprocess import HostProcess, surface_in
+from surfacehost_devkit.matrixfaults import SYNC
 from surfacehost_devkit.matrixperson import MatrixPerson
 from surfacehost_matrix import homeserver as reading
 from surfacehost_matrix.homeserver import Homeserver as Connection
@@ -88,6 +92,23 @@ class More:
     tables: dict[str, dict[str, Any]]
     running: tuple[str, str]
     """Room and question of an answer that takes picky 21 s; it goes on beside the tests."""
+
+    def bring(self, room: str, sender: MatrixPerson, *events: tuple[str, dict[str, Any]]) -> None:
+        """Have picky's next sync bring these *events*, kind and content, and nothing else."""
+        [since] = parse_qs(self.proxy.of(SYNC)[-1].query)["since"]
+        made = [
+            {
+                "type": kind,
+                "event_id": f"${uuid4().hex}",
+                "sender": sender.user_id,
+                "origin_server_ts": 1,
+                "content": content,
+            }
+            for kind, content in events
+        ]
+        timeline = {"events": made, "limited": False, "prev_batch": since}
+        brought = {"next_batch": since, "rooms": {"join": {room: {"timeline": timeline}}}}
+        self.proxy.faults.plan(SYNC, faults.answer(200, brought))
 
     def configure(self, space: str) -> None:
         """Have the settings say (TOML) something else of the shared Space from the next start on."""
