@@ -220,4 +220,13 @@ async def test_what_is_being_answered_while_chats_are_linked_or_apart_is_answere
         await pair.other.until(lambda said: said[-1] == "Stopped.")
         await street.quiet(pair.names[1])
 
+        await pair.other.say("!demo slow 60")
+        await street.working(pair.names[1])
+        await pair.one.say("behind it")
+        await street.working(pair.names[0])
+        assert (await hear(pair.other, "!unlink", " "))[0] == "This chat has its own conversation again."
+        await pair.other.say("!stop")
+        await pair.one.until(lambda said: said[-1] == "echo: behind it")
+        await pair.other.until(lambda said: said[-1] == "Stopped.")
+
     await each(pairs, see)
