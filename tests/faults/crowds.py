@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 from tests.both.conftest import PASSWORD
+from tests.telegram.wholehost import can_show_files
 
 from platform_agent import events, showcase
 from platform_agent.demo import Call, Command
@@ -36,7 +37,8 @@ async def _grow(call: Call) -> AsyncIterator[Frame]:
 
 
 def hurry() -> None:
-    """In the host's process: its minute is as short as the simulator's, and its agent knows ``/demo grow``."""
+    """In the host's process: its minute is as short as the simulator's, its agent has pictures and ``/demo grow``."""
+    can_show_files()
     ChatBudget.RATE *= SPEED
     ChatBudget.MINUTE_S /= SPEED
     known = showcase.commands
@@ -73,6 +75,7 @@ class OnTelegram:
             f'[surfaces.{name}]\nplugin = "telegram"\ntoken = "{self.bot.token}"\nbase_url = "{api.url}"\n{more}'
         )
         self._greeting: Message
+        self._alone: Message
 
     async def meet(self, limits: FloodLimits) -> None:
         """Have the bot come in; from now on Telegram limits what it does."""
@@ -86,6 +89,15 @@ class OnTelegram:
             person = self._people[number % len(PEOPLE)]
             self.api.world.write(person, f"{words} {number:02}.", self._group)
             await self.api.world.wait_for(lambda: self.answers() or None)
+
+    async def ask_for_an_album(self) -> None:
+        """One of them, alone with the bot: of more messages than it may send at once; and then for something else."""
+        self._alone = self.api.world.write(self._people[0], f"/demo shown {'1 ' * 5}")
+        await self.api.world.wait_for(lambda: self.api.calls.of("sendMediaGroup") or None, timeout_s=60)
+        self.api.world.write(self._people[0], "and?")
+
+    def alone(self) -> list[Message]:
+        return self.api.world.replies(self._people[0].id, after=self._alone)
 
     def answers(self) -> list[Message]:
         return self.api.world.replies(self._group, after=self._greeting)

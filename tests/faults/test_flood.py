@@ -40,6 +40,7 @@ LONGEST_S = 150.0
 SETTINGS = """
 [defaults]
 group_policy = "open"
+dm_policy = "open"
 require_mention = false
 busy = "queue"
 rate_per_minute = 0
@@ -79,6 +80,7 @@ async def flooded(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserv
         await asyncio.gather(named.meet(NAMED), lower.meet(LOWER), matrix.meet())
         await asyncio.to_thread(homeserver.limit_rate, accounts[0].user_id, **SYNAPSE)
         await asyncio.gather(named.write("message"), lower.write("/demo grow"), matrix.write("!demo grow"))
+        await named.ask_for_an_album()
         flooded = Flooded(named=named, lower=lower, matrix=matrix)
         await asyncio.to_thread(host.wait_for, flooded.is_over, LONGEST_S)
         yield flooded
@@ -87,6 +89,7 @@ async def flooded(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserv
 async def test_under_the_limits_that_telegram_names_not_one_call_is_refused(flooded: Flooded) -> None:
     group, api = flooded.named, flooded.named.api
     assert group.texts() == [f"echo: message {number:02}." for number in range(MESSAGES)]
+    assert len(group.alone()) == 7
     assert api.flood.refused == 0
     marks = [one.params for one in api.calls.of("setMessageReaction")]
     put = {one["message_id"] for one in marks if one.get("reaction")}

@@ -49,7 +49,9 @@ async def deliver(letter: Letter, call: Callable[[Letter], Awaitable[Ids]]) -> t
 
 async def post(bot: Bot, letter: Letter, before: Before, *, is_frame: bool = False) -> Ids:
     """Send *letter* as a new message, or as several that are shown as one; their ids."""
-    turn = Turn(is_frame=is_frame, messages=letter.messages, is_upload=bool(letter.files), before=lambda: before(letter.chat))
+    turn = Turn(
+        is_frame=is_frame, messages=letter.messages, is_upload=bool(letter.files), before=lambda: before(letter.chat)
+    )
     quote = ReplyParameters(letter.answers, allow_sending_without_reply=True) if letter.answers else None
     if letter.is_album:
         return await _post_album(bot, letter, turn, quote)
