@@ -52,6 +52,7 @@ loop_limit = 0
 class Flooded:
     """The three groups, when all is over."""
 
+    host: HostProcess
     named: OnTelegram
     lower: OnTelegram
     matrix: OnMatrix
@@ -81,7 +82,7 @@ async def flooded(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserv
         await asyncio.to_thread(homeserver.limit_rate, accounts[0].user_id, **SYNAPSE)
         await asyncio.gather(named.write("message"), lower.write("/demo grow"), matrix.write("!demo grow"))
         await named.ask_for_an_album()
-        flooded = Flooded(named=named, lower=lower, matrix=matrix)
+        flooded = Flooded(host=host, named=named, lower=lower, matrix=matrix)
         await asyncio.to_thread(host.wait_for, flooded.is_over, LONGEST_S)
         yield flooded
 
@@ -111,6 +112,7 @@ async def test_under_a_homeservers_it_is_silent_in_each_pause_and_loses_nothing(
     refused = [one for one in room.proxy.of(SENDS) if one.pause_s]
     assert refused
     assert room.proxy.in_pauses(SENDS) == []
+    assert "is not listening" not in flooded.host.log_text()
     assert 0 < room.previews() <= 6  # each would take an answer's place, once there is no room for all
     later = [one.name for one in room.proxy.of(SENDS) if one.started > refused[0].ended]
     assert not [name for name in later if "/m.reaction/" in name]  # a mark takes no answer's place
