@@ -90,11 +90,13 @@ class OnTelegram:
             self.api.world.write(person, f"{words} {number:02}.", self._group)
             await self.api.world.wait_for(lambda: self.answers() or None)
 
-    async def ask_for_an_album(self) -> None:
-        """One of them, alone with the bot: of more messages than it may send at once; and then for something else."""
+    async def ask_alone(self) -> None:
+        """Beside the group, for an album of more messages than may be sent at once, and a long answer."""
         self._alone = self.api.world.write(self._people[0], f"/demo shown {'1 ' * 5}")
         await self.api.world.wait_for(lambda: self.api.calls.of("sendMediaGroup") or None, timeout_s=60)
         self.api.world.write(self._people[0], "and?")
+        asked = self.api.world.write(self.api.world.person("Dave"), "/demo long 18000")
+        await self.api.world.wait_for(lambda: self.api.world.replies(asked.chat)[4:] or None, timeout_s=60)
 
     def alone(self) -> list[Message]:
         return self.api.world.replies(self._people[0].id, after=self._alone)
