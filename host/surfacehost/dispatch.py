@@ -164,8 +164,8 @@ class Dispatch:
         self._patient.discard(entry.lane)
         self.courtesies.begun(entry)
         try:
-            await self._plugins.overhear([one.event for one in entry.along], self._client)
             async with self._client.visiting(entry) as visit:
+                await self._plugins.overhear([one.event for one in entry.along], entry.event, self._client)
                 error = await self._plugins.deliver(entry.event, self._client)
                 outcome = inbox.Settled() if error is None else await self._judge(entry, error)
         except Fenced:

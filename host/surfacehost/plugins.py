@@ -117,23 +117,28 @@ class Plugins:
         hook = "on_invite" if isinstance(event, Invite) else "on_message"
         return await self._tell(hook, event, {"invite": event, "message": event, "client": client})
 
-    async def overhear(self, events: Sequence[Event], client: PlatformClient) -> None:
-        """Let the extensions hear *events* that are answered together with another, which their surface hears."""
-        for event in events:
-            await self._tell("on_message", event, {"message": event, "client": client}, is_owned=False)
+    async def overhear(self, events: Sequence[Event], head: Event, client: PlatformClient) -> None:
+        """Let the extensions hear *events* that are answered together with *head*, which their surface hears.
+
+        They are of the same person, and of *head* alone it is known whether that one was let in.
+        """
+        for event in events if client.admits(head) else ():
+            await self._tell("on_message", event, {"message": event, "client": client}, is_alone=False)
 
     async def explain(self, error: Exception, event: Event, client: PlatformClient) -> Exception | None:
         """Let everyone hear that *event* could not be handled; the surface tells the person. Its failure, if any."""
         return await self._tell("on_error", event, {"error": error, "event": event, "client": client})
 
     async def _tell(
-        self, hook: str, event: Event, arguments: Mapping[str, object], *, is_owned: bool = True
+        self, hook: str, event: Event, arguments: Mapping[str, object], *, is_alone: bool = True
     ) -> Exception | None:
         own: Exception | None = None
         client = cast("PlatformClient", arguments["client"])
         for implementation in self._heard_by(hook, event.surface):
             is_own = implementation.plugin_name == event.surface
-            if (is_own and not is_owned) or (not is_own and not client.admits(event)):
+            if is_alone and not is_own and not client.admits(event):
+                continue
+            if is_own and not is_alone:
                 continue
             failure = await self._call(implementation, arguments, owner=event.surface)
             if failure is None:

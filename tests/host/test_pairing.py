@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conversation.witness import Witness
 
+from surfacehost.busy import LONG_CHARS
 from surfacehost.store import people
 from surfacehost_devkit.hostprocess import wait_until
 from surfacehost_devkit.turnedclock import TurnedClock
@@ -28,8 +30,13 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> TurnedClock:
 
 
 @pytest.fixture(scope="module")
-def book(tmp_path_factory: pytest.TempPathFactory, clock: TurnedClock) -> Iterator[Book]:
-    made = Book(tmp_path_factory.mktemp("pairing"), SETTINGS, first=clock)
+def witness(tmp_path_factory: pytest.TempPathFactory) -> Witness:
+    return Witness(tmp_path_factory.mktemp("witness"))
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory, clock: TurnedClock, witness: Witness) -> Iterator[Book]:
+    made = Book(tmp_path_factory.mktemp("pairing"), SETTINGS, first=clock, environ=witness.environ)
     (made.folder / "said.jsonl").touch()
     with made.host:
         yield made
@@ -53,7 +60,7 @@ def settled(book: Book) -> None:
     book.host.wait_for(lambda status: not status["inbox"])
 
 
-def test_a_stranger_is_let_in_by_the_operator_and_the_first_becomes_owner(book: Book) -> None:
+def test_a_stranger_is_let_in_by_the_operator_and_the_first_becomes_owner(book: Book, witness: Witness) -> None:
     code = knock(book, "alice")
     again = book.say("hello?", "alice")
     settled(book)
@@ -61,7 +68,10 @@ def test_a_stranger_is_let_in_by_the_operator_and_the_first_becomes_owner(book: 
     [asking] = json.loads(pair(book, "list", "--json"))["waiting"]
     assert (asking["surface"], asking["person"], asking["code"]) == ("logbook", "alice", code)
     assert pair(book, "approve", code.lower()) == "alice of logbook is let in as the first owner\n"
-    assert book.ask("now?", "alice") == "echo: now?"
+    pasted = book.say("x" * LONG_CHARS, "alice")
+    book.say("now?", "alice")
+    assert book.hear(pasted).endswith("x\nnow?")
+    assert sorted(witness.heard) == ["now?", "x" * LONG_CHARS]  # and nothing from before
 
 
 def test_the_next_one_is_a_guest_and_can_be_let_out_again(book: Book) -> None:

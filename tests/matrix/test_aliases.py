@@ -7,12 +7,14 @@ from uuid import uuid4
 
 from tests.matrix.conftest import MakePerson
 from tests.matrix.smallhost import PASSWORD
+from tests.matrix.test_keyrequests import note
 
 from surfacehost_devkit import faults
 from surfacehost_devkit.faultproxy import FaultProxy
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.hostprocess import HostProcess
 from surfacehost_devkit.matrixperson import MatrixPerson
+from surfacehost_matrix import aliases
 
 LOOKED_UP = "GET */directory/room/*"
 
@@ -41,7 +43,7 @@ async def test_an_alias_stands_for_the_room_that_it_leads_to(
     second = await alice.create_room(invite=[bot.user_id], options=public)
     for room in (first, second):
         await bob.join(room)
-    with HostProcess(tmp_path / "host", settings) as host:
+    with HostProcess(tmp_path / "host", settings, first=hurry) as host:
         await asyncio.to_thread(host.wait_ready)
         await bob.wait_for(lambda: all(entered(bob, room, bot) for room in (first, second)))
         unheard = await bob.send(second, "anybody here?")
@@ -76,9 +78,20 @@ async def test_an_alias_stands_for_the_room_that_it_leads_to(
         question = await bob.send(first, "and there?")
         await bob.replies(first, after=question, from_=bot.user_id)
 
+        proxy.faults.plan(LOOKED_UP, faults.bad_gateway(502), times=2)
+        await moved(alice, alias, first, second)  # which no room tells again
+        await asyncio.to_thread(host.wait_for, lambda _: note(tmp_path, f"alias:{alias}") == second)
+        question = await bob.send(second, "and here?")
+        await bob.replies(second, after=question, from_=bot.user_id)
+
         said = (await asyncio.to_thread(host.command, "doctor")).stdout
-        assert f"{alias} in groups is {first}" in said
+        assert f"{alias} in groups is {second}" in said
         assert f"{nowhere} in allow leads to no room" in said
+
+
+def hurry() -> None:
+    """What could not be looked up is looked up again soon."""
+    aliases.AGAIN_S = 0.2
 
 
 async def moved(alice: MatrixPerson, alias: str, old: str, new: str) -> None:

@@ -1,12 +1,14 @@
 """Rooms that the settings name by an alias: which rooms those are now (specification, "Room aliases").
 
 Asked at every connection, and again when a room tells that an alias of the settings is its own, or no longer. What an
-alias led to is noted: as long as it can't be asked for, the room that it named is still allowed.
+alias led to is noted: as long as it can't be asked for, the room that it named is still allowed,
+and it is asked for again and again.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from surfacehost import Memory, NotReady
@@ -20,6 +22,9 @@ from surfacehost_matrix.wanted import ALIAS as TOLD
 AT_ONCE_S = 2.0
 """How long a sync waits for the directory, so that what is said next is judged by its answer: a call may take a minute,
 and aliases of other servers are asked of those."""
+
+AGAIN_S, LATER_S = 5.0, 300.0
+"""The first and the longest pause before what could not be asked is asked again."""
 
 log = logging.getLogger(__name__)
 
@@ -38,22 +43,27 @@ class Aliases:
     async def resolve(self, homeserver: Homeserver) -> None:
         """Find out where each leads now, and note it; one that leads nowhere is a warning. Raises Refused.
 
-        While ``follow`` runs; only one of which nothing is known is waited for as long as it takes.
+        While ``follow`` runs; only one that was never looked up is waited for as long as it takes.
         """
         known = self._chats.all_aliases().keys()
-        await self._note(dict.fromkeys(known - self._named.keys(), ""))
-        if self._named.keys() <= known:
-            await self._look_up({*self._named})
-        else:
-            await self._note(await self._ask(homeserver, self._named))
+        await self._note(dict.fromkeys(known - self._named.keys()))
+        told = await self._ask(homeserver, self._named.keys() - known)
+        await self._note(told)
+        await self._look_up(self._named.keys() - told.keys())
 
     async def follow(self, homeserver: Homeserver) -> None:
-        """Beside the sync: look up what is in doubt. Raises Refused, and NotReady."""
+        """Beside the sync: look up what is in doubt, until it can be. Raises Refused, and NotReady."""
+        unanswered, pause_s = set[str](), AGAIN_S
         while True:
-            await self._doubts.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s if unanswered else None):
+                    await self._doubts.wait()
             self._doubts.clear()
-            doubted, self._doubted = self._doubted, set()
-            await self._note(await self._ask(homeserver, doubted))
+            doubted, self._doubted = self._doubted | unanswered, set()
+            told = await self._ask(homeserver, doubted)
+            await self._note(told)
+            unanswered = doubted - told.keys()
+            pause_s = min(2 * pause_s, LATER_S) if unanswered else AGAIN_S
             if not self._doubted:
                 self._settled.set()
 
@@ -63,11 +73,11 @@ class Aliases:
             {alias for room, events in told.items() for event in events for alias in self._concerned(room, event)}
         )
 
-    async def _look_up(self, doubted: set[str]) -> None:
+    async def _look_up(self, doubted: Collection[str]) -> None:
         """Have *doubted* looked up, and wait a moment for that."""
         if not doubted:
             return
-        self._doubted |= doubted
+        self._doubted |= {*doubted}
         self._settled.clear()
         self._doubts.set()
         try:
@@ -85,20 +95,20 @@ class Aliases:
         return self._named.keys() & {*led, *_written(content_of(event)), *_written(before)}
 
     async def _ask(self, homeserver: Homeserver, aliases: Iterable[str]) -> dict[str, str]:
-        """Where each of *aliases* leads, side by side: each may be another server's."""
-        asked, known = list(aliases), self._chats.all_aliases()
-        rooms = await asyncio.gather(*(self._lead(homeserver, alias, known.get(alias, "")) for alias in asked))
-        return dict(zip(asked, rooms, strict=True))
+        """Where each of *aliases* leads that can be asked, side by side: each may be another server's."""
+        asked = list(aliases)
+        rooms = await asyncio.gather(*(self._lead(homeserver, alias) for alias in asked))
+        return {alias: room for alias, room in zip(asked, rooms, strict=True) if room is not None}
 
-    async def _note(self, told: Mapping[str, str]) -> None:
+    async def _note(self, told: Mapping[str, str | None]) -> None:
         known = self._chats.all_aliases()
-        changed = {ALIAS + alias: room or None for alias, room in told.items() if known.get(alias, "") != room}
+        changed = {ALIAS + alias: room for alias, room in told.items() if known.get(alias) != room}
         if changed:
             await self._memory.set(changed)
             self._chats.learn(changed)
 
-    async def _lead(self, homeserver: Homeserver, alias: str, known: str) -> str:
-        """The room that *alias* leads to; *known* where that can't be asked now, nothing where there is none."""
+    async def _lead(self, homeserver: Homeserver, alias: str) -> str | None:
+        """The room that *alias* leads to, empty where there is none; None where that can't be asked now."""
         try:
             return await lead(homeserver, alias)
         except Declined as refusal:
@@ -108,7 +118,7 @@ class Aliases:
             return ""
         except NotReady as error:
             log.warning("%s names %s, which can't be looked up now: %s", self._named[alias], alias, error)
-            return known
+            return None
 
 
 def named(settings: MatrixSettings) -> Iterator[tuple[str, str]]:

@@ -187,10 +187,15 @@ class Chats:
         was = {"direct": sorted(self._direct_with(old)), "own": self._is_everybodys(old)}
         return {UPGRADE + room: known or {"from": old, **was}}
 
-    def successor(self, room: str) -> str:
-        """The room that has taken the place of *room*; nothing as long as none has."""
-        new = str((self._notes.get(ROOM + room) or {}).get("moved", ""))
-        return new if (self._notes.get(UPGRADE + new) or {}).get("from") == room else ""
+    def newest(self, room: str) -> str:
+        """The room that has taken the place of *room*, or of that one, and so on; itself as long as none has."""
+        seen = set[str]()
+        while room not in seen:
+            seen.add(room)
+            new = str((self._notes.get(ROOM + room) or {}).get("moved", ""))
+            if (self._notes.get(UPGRADE + new) or {}).get("from") == room:
+                room = new
+        return room
 
     def unread(self, room: str, raw: Mapping[str, Any], pending: Notes) -> Notes:
         """To be noted of an event that can't be decrypted yet; *pending* is what is about to be noted besides.

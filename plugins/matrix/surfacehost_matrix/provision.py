@@ -177,7 +177,7 @@ class Provisioning:
             if there is None:
                 continue
             if UPGRADED in there:
-                reachable[self._chats.successor(room) or room] = branch.name
+                reachable[self._chats.newest(room)] = branch.name
                 continue
             dressed = await self._avatars.worn(homeserver, branch) if upload else await self._avatars.seen(branch)
             if branch.is_space:
