@@ -134,7 +134,7 @@ async def test_a_long_answer_takes_the_place_of_its_beginning_whole_and_formatte
     room: str, carol: SecretPerson, bot: Account
 ) -> None:
     await carol.send(room, "!demo stream 1400 0.001 wide")
-    await carol.until(lambda: "**длинный1400**" in read_by(carol, room, bot)[-1])
+    await carol.until(lambda: "**длинный1400**" in read_by(carol, room, bot)[-1], 60)
     first, *others = contents_read_by(carol, room, bot)[1:]
     assert others
     body, formatted = (" ".join(one[kind] for one in (first, *others)) for kind in ("body", "formatted_body"))
