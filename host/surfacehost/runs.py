@@ -125,11 +125,15 @@ class Runs:
                 )
 
     def may_restart(self, edit: Edit) -> bool:
-        """Whether the run of the message that *edit* changes can begin anew: it is young, and has used no tool."""
+        """Whether the run of the message that *edit* changes can begin anew: it is young, and has used no tool.
+
+        Not where the message decided a question: what was decided is decided, and the agent is told it once.
+        """
         visit = self._visits.get((edit.surface, edit.of))
-        growth = visit.growth if visit else None
-        is_theirs = visit is not None and visit.entry.event.sender == edit.sender
-        return bool(is_theirs and growth and not growth.has_acted and growth.age_s < RESTART_WITHIN_S)
+        if visit is None or visit.growth is None or visit.entry.event.sender != edit.sender:
+            return False
+        has_done = visit.growth.has_acted or taken_prompt(visit.entry) is not None
+        return not has_done and visit.growth.age_s < RESTART_WITHIN_S
 
     async def change(self, change: Edit | Redaction) -> None:
         """*change* is stored: the run of its message begins anew, ends, or goes on where it may not."""

@@ -2,12 +2,14 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 from surfacehost import Edit, Message
 from surfacehost.previews import Growth
 from surfacehost.runs import RESTART_WITHIN_S, Runs
+from surfacehost.store.prompts import Prompt
 from surfacehost_devkit.hostprocess import wait_until
 
 from .conftest import Page
@@ -53,7 +55,7 @@ def test_an_edit_begins_the_run_anew(shared: Page) -> None:
 def test_a_run_begins_anew_for_who_asked_while_it_is_young_and_has_not_acted() -> None:
     message = Message(surface="toy", id="1", chat="c", sender="ann", direct=True, text="old")
     growth = Growth()
-    visit: Any = SimpleNamespace(entry=SimpleNamespace(event=message), growth=growth)
+    visit: Any = SimpleNamespace(entry=SimpleNamespace(id=7, event=message, prompt=None), growth=growth)
     parts: Any = dict.fromkeys(("conversation", "replies", "tenants", "ways", "files", "locale"))
     runs = Runs(visits={("toy", "1"): visit}, **parts)
 
@@ -61,6 +63,9 @@ def test_a_run_begins_anew_for_who_asked_while_it_is_young_and_has_not_acted() -
         return runs.may_restart(Edit(surface="toy", id="2", chat="c", sender=sender, direct=True, of="1", text="new"))
 
     assert (may(), may("bob")) == (True, False)
+    visit.entry.prompt = Prompt(question="?", person="ann", interrupts=(), options=(), expires_at=1e12, taken_by=7)
+    assert not may()  # it approved something: no other words take that back, or say it again
+    visit.entry.prompt = replace(visit.entry.prompt, taken_by=6)
     growth.asked_at -= RESTART_WITHIN_S - 1
     assert may()
     growth.asked_at -= 1
