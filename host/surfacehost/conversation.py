@@ -70,9 +70,13 @@ class Conversation:
         return await self._agent.abort(thread_of(entry), _run_id(entry))
 
     def judged(self, entry: Entry, message: Message, owners: Collection[str]) -> Prompt | approvals.Refusal | None:
-        """What *message* does to the question that stands in its thread; see ``approvals``."""
+        """What *message* does to the question that stands in its thread; see ``approvals``.
+
+        What is asked once more was meant for another moment: it decides nothing, it only withdraws.
+        """
         if command_of(message) not in (None, "new"):
             return None
+        message = replace(message, text="/retry") if _is_retry(entry) else message
         return approvals.judged(entry.prompt, message, entry.id, owners, self.language(message))
 
     def status(self, message: Message, doing: str) -> str:
@@ -99,6 +103,11 @@ def taken_prompt(entry: Entry) -> Prompt | None:
     return entry.prompt if entry.prompt and entry.prompt.taken_by == entry.id else None
 
 
+def _is_retry(entry: Entry) -> bool:
+    """Whether *entry* is a ``/retry``, in whose place something that was said before is asked."""
+    return isinstance(entry.event, Message) and command_of(entry.event) == "retry"
+
+
 def sentence(error: PlatformError, language: str) -> str:
     """What a person reads of *error*: never the agent's own words."""
     seconds = max(1, round(error.retry_after or 60))
@@ -119,9 +128,10 @@ def _run_id(entry: Entry) -> str:
 def _turn(entry: Entry, message: Message, parts: Mapping[str, Sequence[wire.Part]]) -> wire.Turn:
     """What the agent is asked; a question of its own is answered, or withdrawn by talking of something else."""
     prompt = taken_prompt(entry)
+    is_said_to_it = prompt is not None and not _is_retry(entry) and approvals.answers(prompt, message)
     return wire.Turn(
         run_id=_run_id(entry),
-        messages=() if prompt and approvals.answers(prompt, message) else [*_turned(entry, message, parts)],
+        messages=() if is_said_to_it else [*_turned(entry, message, parts)],
         context={"surface": message.surface}
         | ({"person": entry.account} if entry.account else {})
         | ({"locale": message.locale} if message.locale else {})

@@ -60,6 +60,20 @@ def test_words_always_work_and_other_words_withdraw(shared: Page) -> None:
     assert shared.tell("yes", "bob") == "echo: yes"
 
 
+def test_what_is_asked_once_more_decides_nothing(shared: Page) -> None:
+    asked(shared, "erin")
+    assert shared.tell("yes", "erin") == "Deleted notes.txt."
+    again = shared.say("/retry", "erin")  # what it repeats is the question, not the word that decided it
+    assert shared.wait_shown(again, "answer", "prompt")["kind"] == "prompt"
+    assert shared.tell("no", "erin") == "Denied: notes.txt is kept."
+    club: dict[str, Any] = {"chat": "retried", "direct": False}
+    assert shared.tell("yes", "boss", **club) == "echo: yes"
+    asked(shared, "erin", **club)
+    again = shared.say("/retry", "boss", **club)
+    assert shared.final(again) == "echo: yes"
+    assert shared.shown(again, "decided")[0]["text"].endswith("↩ Withdrawn.")
+
+
 def test_in_a_group_only_who_asked_or_an_owner_decides(shared: Page) -> None:
     club: dict[str, Any] = {"chat": "club", "direct": False}
     choices = asked(shared, "carol", **club)

@@ -95,6 +95,12 @@ async def take(tx: Transaction, prompt: Prompt) -> None:
     )  # fmt: skip
 
 
+async def has_decided(tx: Transaction, event: int) -> bool:
+    """Whether *event* decided a question; to withdraw one is not to decide it."""
+    rows = await tx.rows("select resume from prompt where taken_by = :event", event=event)
+    return any(answer["status"] == "resolved" for row in rows for answer in json.loads(row["resume"]))
+
+
 async def close(tx: Transaction, event: int, *, again: bool = False) -> None:
     """What *event* decided is done with; *again*: the agent never heard of it, so it can be decided anew."""
     await tx.run(

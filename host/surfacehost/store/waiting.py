@@ -7,6 +7,7 @@ from surfacehost.events import Event, Message
 from surfacehost.store.gather import Along, gone_along, readable
 from surfacehost.store.inbox import FAST, Entry, hold
 from surfacehost.store.interruptions import handed_on
+from surfacehost.store.prompts import has_decided
 from surfacehost.store.transaction import Row, Transaction
 
 LOOK_BACK = 50
@@ -45,7 +46,10 @@ async def give_up(tx: Transaction, entry: Entry, *, person: str | None) -> Queue
 
 
 async def latest(tx: Transaction, entry: Entry) -> list[Message]:
-    """What the person of *entry* said in its conversation before, the latest first; what was asked together as one."""
+    """What the person of *entry* said in its conversation before, the latest first; what was asked together as one.
+
+    What decided a question of the agent's is left out: it was an answer.
+    """
     rows = await tx.rows(
         "select id, body from inbox where lane = :lane and state in ('done', 'refused', 'parked') and id < :id"
         " and head is null order by id desc limit :most",
@@ -54,7 +58,8 @@ async def latest(tx: Transaction, entry: Entry) -> list[Message]:
     found = []
     for row in rows:
         event = readable(row["body"])
-        if isinstance(event, Message) and event.sender == entry.event.sender:
+        is_theirs = isinstance(event, Message) and event.sender == entry.event.sender
+        if isinstance(event, Message) and is_theirs and not await has_decided(tx, row["id"]):
             along = await gone_along(tx, row["id"])
             before = await handed_on(tx, {row["id"], *(one.id for one in along)})
             found.append(_together(event, before, along))
