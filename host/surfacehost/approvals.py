@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from surfacehost.agent.wire import Interrupt
-from surfacehost.events import Choice, Message, dump_event
+from surfacehost.events import Choice, Event, Message, dump_event
+from surfacehost.store import occasions
 from surfacehost.store.prompts import EXPIRED, TAKEN, Option, Prompt
 from surfacehost.texts import say
 
@@ -72,7 +73,7 @@ def judged(
     if prompt.state == TAKEN and prompt.taken_by == number:
         return prompt  # the host was stopped in between; what was decided stays
     if not message.sender:
-        return _cancelled(prompt, number, say(language, "prompt_expired")) if _is_occasion(message) else None
+        return _ended(prompt, message, number, language) if is_occasion(message) else None
     if answers(prompt, message):
         return _decided_by(prompt, message, number, owners, language)
     if message.choice:
@@ -83,9 +84,16 @@ def judged(
 
 def _to_nothing(message: Message, language: str) -> Refusal | None:
     """What becomes of *message* where nothing is asked."""
-    if _is_occasion(message):
+    if is_occasion(message):
         return Refusal()
     return Refusal(say(language, "too_late")) if message.choice or _word(message) in COMMANDS else None
+
+
+def _ended(prompt: Prompt, occasion: Message, number: int, language: str) -> Prompt | Refusal:
+    """What the time that has passed does to *prompt*: nothing where it is that of an earlier one, which is over."""
+    if not occasions.is_of(occasion.id, prompt.number):
+        return Refusal()
+    return _cancelled(prompt, number, say(language, "prompt_expired"))
 
 
 def _decided_by(
@@ -126,8 +134,9 @@ def shown(prompt: Prompt, language: str) -> str:
     return say(language, "approval_among", question=prompt.question, choices=choices)
 
 
-def _is_occasion(message: Message) -> bool:
-    return not message.sender and message.id.startswith(OCCASION)
+def is_occasion(event: Event) -> bool:
+    """Whether *event* is the host's own, which tells the agent that the time of a question has passed."""
+    return not event.sender and event.id.startswith(OCCASION)
 
 
 def _word(message: Message) -> str:

@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from surfacehost.approvals import shown
-from surfacehost.conversation import Said, sentence
+from surfacehost.approvals import is_occasion, shown
+from surfacehost.conversation import Said, sentence, taken_prompt
 from surfacehost.errors import Kind, PlatformError
 from surfacehost.events import Reply
 from surfacehost.files import Files
@@ -56,28 +56,40 @@ class Replies:
         self._ways.mark(visit.entry.event, Step.ANSWERED)
 
     async def excuse(self, visit: Visit, error: Exception, ends: str = inbox.DONE) -> None:
-        """Write down the sentence that *error* is, in place of any answer, and how its event ends once it is said."""
+        """Write down the sentence that *error* is, in place of any answer, and how its event ends once it is said.
+
+        Nobody asked for what the host tells the agent of itself: they only see that their time has passed, once the
+        agent has heard or can't be told any more.
+        """
         event = visit.entry.event
         failure = PlatformError.of(error)
         log.error("%s (ref %s) in %s", failure, failure.ref, event.key, exc_info=failure.__cause__)
-        text = sentence(failure, language_of(event.locale, self._locale))
-        parts = await self._parts(visit.entry, Said(text=text, kind="notice"), is_sentence=True)
         reason = f"{failure} (ref {failure.ref})"
         undecided = failure.is_repeatable or failure.kind is Kind.UNREACHABLE
+        if not is_occasion(event):
+            text = sentence(failure, language_of(event.locale, self._locale))
+            parts = await self._parts(visit.entry, Said(text=text, kind="notice"), is_sentence=True)
+        else:
+            parts = [] if undecided else await self._decided(visit.entry, taken_prompt(visit.entry))
         await self._database.tx(outbox.explain, visit.entry, parts, ends=ends, error=reason, undecided=undecided)
         visit.entry = replace(visit.entry, state=inbox.ANSWERED, ends=ends)
         visit.has_failed = failure.kind is not Kind.CANCELLED
 
     async def tell_decided(self, entry: inbox.Entry, prompt: Prompt | None) -> AsyncGenerator[Reply, None]:
         """Let whoever sees *prompt* see what it came to, where the surface can show that in its place."""
+        if await self._decided(entry, prompt):
+            async for reply in self.unsent(entry):
+                yield reply
+
+    async def _decided(self, entry: inbox.Entry, prompt: Prompt | None) -> list[outbox.Part]:
+        """What *prompt* came to, written down; nothing where the surface can't show it."""
         surface = self._tenants[entry.event.surface].surface
         if prompt is None or not prompt.reply or not surface.capabilities.choices:
-            return
+            return []
         [*_, body] = await self._compose(surface, whole(f"{prompt.question}\n\n{prompt.outcome}"))
         part = outbox.Part(id=f"{prompt.reply}/decided/{entry.id}", kind="decided", body=body)
         await self._database.tx(outbox.tell_decided, entry, part, prompt.reply)
-        async for reply in self.unsent(entry):
-            yield reply
+        return [part]
 
     async def unsent(self, entry: inbox.Entry) -> AsyncGenerator[Reply, None]:
         """The replies that are still to be sent; each counts as sent when the next one is asked for."""

@@ -14,6 +14,7 @@ from surfacehost.approvals import Refusal, judged, prompt_of, shown
 from surfacehost.events import load_event
 from surfacehost.store.prompts import Prompt
 from surfacehost_devkit.agentprocess import AgentProcess
+from surfacehost_devkit.hostprocess import wait_until
 
 from .conftest import OPEN, Page
 
@@ -84,6 +85,22 @@ def test_in_a_group_only_who_asked_or_an_owner_decides(shared: Page) -> None:
     assert shared.shown(by_boss, "decided")[0]["text"].endswith("❌ Deny · boss")
 
 
+def states_of(page: Page) -> list[str]:
+    """The states of all questions, oldest first."""
+    with closing(sqlite3.connect(page.host.folder / "var" / "surfacehost.db")) as store:
+        return [state for (state,) in store.execute("select state from prompt order by id")]
+
+
+def said_to(page: Page, chat: str, *kinds: str) -> list[dict[str, Any]]:
+    """What of these kinds was shown in *chat*, to whatever event."""
+    return [one for one in page.shown(None, *kinds) if one["chat"] == chat]
+
+
+def ended(status: Any, event: str) -> bool:
+    """Whether the host is done with *event*."""
+    return any(way["event"] == event and way["steps"][-1][0] == "settled" for way in status["ways"])
+
+
 def test_over_a_restart_by_the_clock_of_the_agent_and_while_that_is_away(tmp_path: Path) -> None:
     agent = AgentProcess(tmp_path)
     page = Page(tmp_path, f"{OPEN}[agent]\n{agent.settings}\n")
@@ -91,22 +108,30 @@ def test_over_a_restart_by_the_clock_of_the_agent_and_while_that_is_away(tmp_pat
         with agent:
             page.host.wait_ready(20)
             choices = {who: asked(page, who) for who in ("ann", "carol")}
-            short = page.wait_shown(page.say("/demo approve notes.txt 3", "bob"), "prompt")
+            short = page.wait_shown(page.say("/demo approve notes.txt 2", "bob"), "prompt")
             page.host.kill()
             page.host.start()
             assert page.tell("", "ann", choice=choices["ann"]["✅"]) == "Deleted notes.txt."
-            said = page.wait_shown(f"host/expired/{short['to']}", "answer")
+            said = page.wait_shown(f"host/expired/{short['to']}/3.1", "answer")
             assert said["text"] == "Cancelled: notes.txt is kept."
             [decided] = page.shown(said["to"], "decided")
             assert (decided["text"].partition("\n\n")[2], decided["chat"]) == ("⌛ Nobody decided in time.", "bob")
             late = page.tell("", "bob", choice=short["choices"][0]["id"])
             assert late.startswith("There is nothing to decide any more")
+            missed = page.wait_shown(page.say("/demo approve notes.txt 1", "dora"), "prompt")
         tap = page.say("", "carol", choice=choices["carol"]["✅"])
         assert page.final(tap).startswith("I can't reach the assistant")
         assert not page.shown(tap, "decided")
-        with closing(sqlite3.connect(page.host.folder / "var" / "surfacehost.db")) as store:
-            states = store.execute("select state from prompt order by id").fetchall()
-        assert states == [("closed",), ("open",), ("closed",)]  # it never heard of it, so it can be decided again
+        assert states_of(page)[:3] == ["closed", "open", "closed"]  # it never heard of it, so it can be decided again
+        page.host.wait_for(lambda status: ended(status, f"host/expired/{missed['to']}/4.1"), 20)
+        with agent:
+            page.tell("/status")  # which finds that it is back
+            wait_until(lambda: said_to(page, "dora", "decided"), 20, page.host.log_tail)
+            assert [one["text"].partition("\n\n")[2] for one in said_to(page, "dora", "decided")] == [
+                "⌛ Nobody decided in time."
+            ]
+            assert said_to(page, "dora", "notice") == []  # she did not ask whether the assistant can be reached
+            wait_until(lambda: states_of(page)[3] == "closed", 20, page.host.log_tail)
 
 
 INTERRUPT = wire.Interrupt("i1", "Which?", schema={"properties": {"size": {"enum": ["S", "M"]}}})

@@ -1,22 +1,60 @@
 """What the host itself puts into the inbox: an occasion to say something, in order with everything else said there."""
 
-from surfacehost.events import load_event
+from dataclasses import replace
+
+from surfacehost.events import dump_event, load_event
 from surfacehost.store import arrivals
 from surfacehost.store.transaction import Transaction
 
+LONGEST_PAUSE_S = 300.0
+"""How long, at most, until an agent that was away is told once more that the time of a question has passed."""
+
 
 async def is_due(tx: Transaction, *, now: float) -> bool:
-    """Whether the time of a question has passed."""
-    return bool(await tx.rows("select 1 from prompt where state = 'open' and expires_at <= :now limit 1", now=now))
+    """Whether the time of a question has passed, or an agent that could not be told so may be by now."""
+    found = await tx.rows(
+        "select 1 from prompt where state in ('open', 'expired') and expires_at <= :now limit 1", now=now
+    )
+    return bool(found)
 
 
 async def expire(tx: Transaction, *, now: float) -> None:
-    """Questions whose time has passed can't be answered any more, and it is their thread's turn to tell the agent."""
+    """Questions whose time has passed can't be answered any more, and it is their thread's turn to tell the agent.
+
+    Where it could not be told it is tried again, after pauses that grow: each try is an event of its own.
+    """
     late = await tx.rows(
-        "select id, lane, occasion from prompt where state = 'open' and expires_at <= :now order by id", now=now
+        "select id, lane, occasion, told from prompt where state in ('open', 'expired') and expires_at <= :now"
+        " order by id",
+        now=now,
     )
     for row in late:
-        await tx.run("update prompt set state = 'expired' where id = :id", id=row["id"])
-        if row["occasion"]:
-            event = load_event(row["occasion"])
-            await arrivals.insert(tx, arrivals.Arrival(event=event, lane=row["lane"], body=row["occasion"]), now)
+        event = load_event(row["occasion"]) if row["occasion"] else None
+        is_new = event is None or not await _waits(tx, event.surface, name(event.id, row["id"], row["told"]))
+        told = row["told"] + is_new
+        await tx.run(
+            "update prompt set state = 'expired', told = :told, expires_at = :again where id = :id",
+            told=told, again=now + min(2.0 ** min(told, 10), LONGEST_PAUSE_S), id=row["id"],
+        )  # fmt: skip
+        if event is not None and is_new:
+            event = replace(event, id=name(event.id, row["id"], told))
+            await arrivals.insert(tx, arrivals.Arrival(event=event, lane=row["lane"], body=dump_event(event)), now)
+
+
+def name(occasion: str, prompt: int, told: int) -> str:
+    """The id of the event that tells the agent for the *told*-th time that the time of *prompt* has passed."""
+    return f"{occasion}/{prompt}.{told}"
+
+
+def is_of(event_id: str, prompt: int) -> bool:
+    """Whether the event is one that tells so of *prompt*, and of no other."""
+    return event_id.rpartition("/")[2].partition(".")[0] == str(prompt)
+
+
+async def _waits(tx: Transaction, surface: str, event_id: str) -> bool:
+    """Whether the event is in the inbox and not yet done with."""
+    found = await tx.rows(
+        "select 1 from inbox where surface = :surface and event_id = :event and state in ('waiting', 'answered')",
+        surface=surface, event=event_id,
+    )  # fmt: skip
+    return bool(found)

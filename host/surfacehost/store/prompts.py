@@ -102,10 +102,14 @@ async def has_decided(tx: Transaction, event: int) -> bool:
 
 
 async def close(tx: Transaction, event: int, *, again: bool = False) -> None:
-    """What *event* decided is done with; *again*: the agent never heard of it, so it can be decided anew."""
+    """What *event* decided is done with; *again*: the agent never heard of it, so it can be decided anew.
+
+    Not where its time has passed: the agent is then told that again, see ``occasions``.
+    """
     await tx.run(
-        "update prompt set state = :state where taken_by = :event and state = 'taken'",
-        state=OPEN if again else CLOSED, event=event,
+        "update prompt set state = case when not :again then 'closed' when told > 0 then 'expired' else 'open' end"
+        " where taken_by = :event and state = 'taken'",
+        again=again, event=event,
     )  # fmt: skip
 
 

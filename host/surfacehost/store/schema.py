@@ -12,14 +12,15 @@ create table prompt (                -- what the agent wants to be told before i
     reply text not null,             -- id of the reply that shows it
     body text not null,              -- JSON: what is asked, who may decide, what can be said
     occasion text not null,          -- JSON: the event that tells the agent that its time has passed
-    expires_at double precision not null,
+    expires_at double precision not null, -- its time has passed then; after that: when the agent is told so again
+    told integer not null default 0, -- how often the agent was to be told that its time has passed
     state text not null default 'open', -- open | expired | taken | closed
     taken_by integer,                -- the event that decided it
     resume text not null default '[]', -- JSON: what that says to the agent
     outcome text not null default ''
 );
 create index prompt_standing on prompt (lane) where state <> 'closed';
-create index prompt_open on prompt (expires_at) where state = 'open';
+create index prompt_due on prompt (expires_at) where state in ('open', 'expired');
 create index prompt_taken on prompt (taken_by);
 """
 
