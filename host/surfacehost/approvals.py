@@ -66,11 +66,12 @@ def judged(
 ) -> Prompt | Refusal | None:
     """What *message*, the event *number*, does to the question that stands: the question decided, or why it isn't.
 
-    None: the message has nothing to do with it. To talk of something else withdraws it.
+    None: the message has nothing to do with it. To talk of something else withdraws it. What was decided in another
+    chat that shares the conversation stands no longer.
     """
-    if prompt is None:
+    if prompt is None or (prompt.state == TAKEN and prompt.taken_by != number):
         return _to_nothing(message, language)
-    if prompt.state == TAKEN and prompt.taken_by == number:
+    if prompt.state == TAKEN:
         return prompt  # the host was stopped in between; what was decided stays
     if not message.sender:
         return _ended(prompt, message, number, language) if is_occasion(message) else None

@@ -124,12 +124,9 @@ class RealPlatformClient:
             await self._replies.keep(visit, await self._refusal(visit, message))
             return
         message = await self._orders.meant(visit.entry, message)
-        if isinstance(judged := self._judged(visit.entry, message), Refusal):
+        if isinstance(judged := await self._decide(visit, message), Refusal):
             await self._replies.keep(visit, Said(text=judged.text, kind="notice"))
             return
-        if judged is not None and judged != visit.entry.prompt:
-            await self._database.tx(outbox.take_prompt, visit.entry, judged)
-            visit.entry = replace(visit.entry, prompt=judged)
         behaviour = self._tenants[message.surface].behaviour
         if (said := await self._orders.obey(visit.entry, message, behaviour, self.runs.stop)) is not None:
             async for reply in self._replies.tell_decided(visit.entry, judged):
@@ -139,6 +136,15 @@ class RealPlatformClient:
         async with aclosing(self.runs.ask(visit, message, judged)) as replies:
             async for reply in replies:
                 yield reply
+
+    async def _decide(self, visit: Visit, message: Message) -> Prompt | Refusal | None:
+        """What *message* does to the question that stands, written down; to one that is over by now it does nothing."""
+        judged = self._judged(visit.entry, message)
+        if isinstance(judged, Prompt) and judged != visit.entry.prompt:
+            is_taken = await self._database.tx(outbox.take_prompt, visit.entry, judged)
+            visit.entry = replace(visit.entry, prompt=judged if is_taken else None)
+            return judged if is_taken else self._judged(visit.entry, message)
+        return judged
 
     def _judged(self, entry: inbox.Entry, message: Message) -> Prompt | Refusal | None:
         owners = self._tenants[message.surface].behaviour.owners

@@ -154,6 +154,7 @@ def test_a_question_with_a_few_answers_has_a_choice_for_each() -> None:
     assert isinstance(denied, Prompt)
     assert denied.resume == ({"interruptId": "i1", "status": "cancelled"},)
     assert judged(taken, QUESTION, 7, (), "en") is taken  # the same event, after a crash
+    assert judged(taken, QUESTION, 8, (), "en") is None  # another one, in a chat that shares the conversation
     occasion = load_event(prompt.occasion)
     assert (occasion.sender, occasion.native, occasion.chat) == ("", {}, "c")
 

@@ -64,10 +64,13 @@ async def answer(
         await prompts.ask(tx, entry.event.surface, entry.lane.rstrip(FAST), prompt)
 
 
-async def take_prompt(tx: Transaction, entry: Entry, prompt: Prompt) -> None:
-    """Write down that *entry* decides *prompt*, before the agent is told. Raises Fenced."""
+async def take_prompt(tx: Transaction, entry: Entry, prompt: Prompt) -> bool:
+    """Write down that *entry* decides *prompt*, before the agent is told. Raises Fenced.
+
+    False: in a chat that shares the conversation somebody was sooner.
+    """
     await hold(tx, entry)
-    await prompts.take(tx, prompt)
+    return await prompts.take(tx, prompt)
 
 
 async def tell_decided(tx: Transaction, entry: Entry, part: Part, prompt: str) -> None:

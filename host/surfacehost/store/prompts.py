@@ -87,12 +87,14 @@ async def choices_of(tx: Transaction, surface: str, reply: str) -> tuple[Choice,
     return tuple(option.choice for option in _body(rows[0]["body"])["options"]) if rows else ()
 
 
-async def take(tx: Transaction, prompt: Prompt) -> None:
-    """Write down that *prompt* is decided, by whom, and what the agent is told."""
-    await tx.run(
-        "update prompt set state = 'taken', taken_by = :by, resume = :resume, outcome = :outcome where id = :id",
+async def take(tx: Transaction, prompt: Prompt) -> bool:
+    """Write down that *prompt* is decided, by whom, and what the agent is told; False: another event has decided it."""
+    taken = await tx.run(
+        "update prompt set state = 'taken', taken_by = :by, resume = :resume, outcome = :outcome"
+        " where id = :id and state in ('open', 'expired')",
         by=prompt.taken_by, resume=dump(list(prompt.resume)), outcome=prompt.outcome, id=prompt.number,
     )  # fmt: skip
+    return bool(taken)
 
 
 async def has_decided(tx: Transaction, event: int) -> bool:
