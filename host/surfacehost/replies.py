@@ -58,15 +58,15 @@ class Replies:
     async def excuse(self, visit: Visit, error: Exception, ends: str = inbox.DONE) -> None:
         """Write down the sentence that *error* is, in place of any answer, and how its event ends once it is said.
 
-        Nobody asked for what the host tells the agent of itself: they only see that their time has passed, once the
-        agent has heard or can't be told any more.
+        Where the host tells the agent of itself that a time has passed nobody has asked for anything: they only see
+        that it has, once the agent has heard or can't be told any more.
         """
         event = visit.entry.event
         failure = PlatformError.of(error)
         log.error("%s (ref %s) in %s", failure, failure.ref, event.key, exc_info=failure.__cause__)
         reason = f"{failure} (ref {failure.ref})"
         undecided = failure.is_repeatable or failure.kind is Kind.UNREACHABLE
-        if not is_occasion(event):
+        if not is_occasion(event) or _is_seen(visit, failure):
             text = sentence(failure, language_of(event.locale, self._locale))
             parts = await self._parts(visit.entry, Said(text=text, kind="notice"), is_sentence=True)
         else:
@@ -139,6 +139,12 @@ class Replies:
         if not files:
             return replace(reply, kind="notice", body=told)
         return replace(reply, file=files[0], album=tuple(files) if files[1:] else (), body=told)
+
+
+def _is_seen(visit: Visit, failure: PlatformError) -> bool:
+    """Whether people know of the run that ended as *failure*: they stopped it, or saw something of its answer."""
+    has_shown = visit.has_shown or visit.entry.shown is not None
+    return failure.kind is Kind.CANCELLED or bool(failure.partial.strip()) or has_shown
 
 
 def _file_parts(entry: inbox.Entry, bodies: Sequence[Any], *, behind: int) -> list[outbox.Part]:
