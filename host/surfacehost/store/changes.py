@@ -44,7 +44,7 @@ async def _take_back(tx: Transaction, row: Row) -> None:
     if row["state"] in ("waiting", "answered") and (row["gathered"] or row["head"] is not None):
         await tx.run("update inbox set erased = 1 where id = :id", id=row["id"])
     elif row["state"] in ("waiting", "parked"):
-        await tx.run("update inbox set state = 'ignored', body = '' where id = :id", id=row["id"])
+        await drop(tx, row["id"])
     else:
         await tx.run("update inbox set body = '' where id = :id", id=row["id"])
 
@@ -55,6 +55,6 @@ async def erase(tx: Transaction, head: int) -> None:
 
 
 async def drop(tx: Transaction, head: int) -> None:
-    """The event *head* was taken back, and a host that is gone had begun with it: nobody is asked again."""
+    """The event *head* was taken back: nobody is asked, or asked again. What was to go along with it stands alone."""
     await tx.run("update inbox set state = 'ignored', body = '' where id = :id", id=head)
     await tx.run("update inbox set head = null where head = :id", id=head)

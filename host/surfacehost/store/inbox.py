@@ -127,8 +127,9 @@ async def head(
             event = load_event(row.pop("body"))
         except ValueError as error:
             await tx.run(
-                "update inbox set state = 'parked', error = :error where id = :id", error=str(error), id=row["id"]
-            )
+                "update inbox set state = 'parked', error = :error where id = :id or head = :id",
+                error=str(error), id=row["id"],
+            )  # fmt: skip
             continue
         if row.pop("erased") and row["state"] == WAITING:
             await changes.drop(tx, row["id"])

@@ -34,7 +34,8 @@ async def queue(tx: Transaction, entry: Entry) -> Queue:
 async def give_up(tx: Transaction, entry: Entry, *, person: str | None) -> Queue:
     """Give up what waits and was said before *entry*: *person*'s alone where one is named. Raises Fenced.
 
-    In all chats that share the conversation. What is being worked on is let be, and what the host itself has to say.
+    In all chats that share the conversation, and with what goes along. What is being worked on is let be, and what the
+    host itself has to say.
     """
     await hold(tx, entry)
     running, waiting = await _open(tx, entry)
@@ -77,19 +78,23 @@ def _together(first: Message, before: Sequence[Message], along: Sequence[Along])
 
 
 async def _open(tx: Transaction, entry: Entry) -> tuple[list[Row], list[Row]]:
-    """From before *entry*: of each chat of the conversation the event being worked on, if any; and those that wait."""
+    """From before *entry*: of each chat of the conversation the event being worked on, if any; and those that wait.
+
+    Those that go along with what is being worked on are no others; those that go along with what was put off wait too.
+    """
     own = entry.lane.rstrip(FAST)
     sharing = await tx.rows("select lane from link where home = :home and lane <> :own", home=entry.home, own=own)
     running, waiting = [], []
     for lane in (own, *(row["lane"] for row in sharing)):
         rows = await tx.rows(
-            "select id, body, state from inbox where lane = :lane and state in ('waiting', 'answered') and id < :id"
-            " and head is null order by id",
+            "select id, body, state, head from inbox where lane = :lane and state in ('waiting', 'answered')"
+            " and id < :id order by id",
             lane=lane, id=entry.id,
         )  # fmt: skip
-        is_claimed = bool(await tx.rows("select 1 from thread where lane = :lane and owner is not null", lane=lane))
-        if rows and is_claimed:
-            first = rows.pop(0)
+        heads = [row for row in rows if row["head"] is None]
+        if heads and await tx.rows("select 1 from thread where lane = :lane and owner is not null", lane=lane):
+            first = heads.pop(0)
             running += [first] * (first["state"] == "waiting")
-        waiting += [row for row in rows if row["state"] == "waiting"]
+        unasked = {row["id"] for row in heads if row["state"] == "waiting"}
+        waiting += [row for row in rows if (row["head"] or row["id"]) in unasked]
     return running, waiting

@@ -1,0 +1,105 @@
+"""Messages that go together, when one of them is given up, taken back or changed before it is answered."""
+
+import time
+from typing import Any
+
+from tests.host.storing import ingest, said, settle
+
+from surfacehost import Redaction
+from surfacehost.behaviour import Behaviour
+from surfacehost.busy import gathering
+from surfacehost.events import Event
+from surfacehost.store import inbox, outbox, parked, waiting
+from surfacehost.store.arrivals import Arrival, Seat
+from surfacehost.store.inbox import FAST, PARKED, Again, Entry, Settled
+from surfacehost.store.outbox import Part
+from surfacehost.store.sqlite import SqliteDatabase
+from surfacehost.store.transaction import Transaction
+
+TOGETHER = gathering(Behaviour(busy="interrupt", debounce_s=0))
+PERSON: dict[str, Any] = {"surface": "toy", "chat": "c", "sender": "ann", "direct": True}
+
+
+async def take(database: SqliteDatabase, late_s: float = 0) -> Entry | None:
+    """What is taken next, with what goes along."""
+    entries = await database.tx(inbox.take, "toy", 1, now=time.time() + late_s, gathering=TOGETHER)
+    return next(iter(entries), None)
+
+
+async def taken(database: SqliteDatabase, late_s: float = 0) -> Entry:
+    entry = await take(database, late_s)
+    assert entry is not None
+    return entry
+
+
+def change(event: Event) -> Arrival:
+    return Arrival(event=event, lane=str(event.key), body="", state="ignored")
+
+
+def took_back(of: str) -> Arrival:
+    return change(Redaction(id=f"no {of}", of=of, **PERSON))
+
+
+def states(database: SqliteDatabase) -> dict[str, str]:
+    rows = database._connection.execute(
+        "select event_id, state from inbox where body <> '' or state <> 'ignored'"
+    ).fetchall()
+    return {row[0]: row[1] for row in rows}
+
+
+def texts(entry: Entry) -> list[str]:
+    return [getattr(event, "text", "") for event in (entry.event, *(one.event for one in entry.along))]
+
+
+async def _answered(tx: Transaction, entry: Entry) -> None:
+    await outbox.answer(tx, entry, [Part(id="1", kind="answer", body="hi")])
+
+
+async def test_what_was_put_off_together_is_given_up_together(database: SqliteDatabase, seat: Seat) -> None:
+    await ingest(database, seat, *[said(number) for number in (1, 2, 3)])
+    entry = await taken(database)
+    assert len(entry.along) == 2
+    await ingest(database, seat, said(4), said(5, text="/status", fast=FAST))
+    status = await taken(database)
+    assert (await database.tx(waiting.queue, status)).count == 1  # what goes along is being worked on
+    await settle(database, status, Settled())
+    await settle(database, entry, Again(delay_s=60, error="away"))
+
+    await ingest(database, seat, said(6, text="/stop", fast=FAST))
+    stop = await taken(database)
+    queue = await database.tx(waiting.queue, stop)
+    given_up = await database.tx(waiting.give_up, stop, person=None)
+    assert (queue.count, given_up.count, given_up.running) == (4, 4, ())
+    await settle(database, stop, Settled())
+    assert await take(database, 61) is None
+    assert (await database.tx(inbox.counts)).get("toy", {}).get("open", 0) == 0
+
+
+async def test_what_only_has_to_be_sent_is_not_given_up(database: SqliteDatabase, seat: Seat) -> None:
+    await ingest(database, seat, said(1), said(2))
+    entry = await taken(database)
+    await database.tx(_answered, entry)
+    await settle(database, entry, Again(delay_s=60, error="away"))
+    await ingest(database, seat, said(3, text="/stop", fast=FAST))
+    assert (await database.tx(waiting.give_up, await taken(database), person=None)).count == 0
+
+
+async def test_what_was_parked_with_a_message_that_is_taken_back_can_be_tried_again(
+    database: SqliteDatabase, seat: Seat
+) -> None:
+    await ingest(database, seat, said(1), said(2))
+    await settle(database, await taken(database), Settled(state=PARKED, error="a bug"))
+    await ingest(database, seat, took_back("c1"))
+    (number,) = await database.tx(parked.parked_numbers, None)
+    await database.tx(parked.retry, number, now=time.time())
+    assert texts(await taken(database)) == ["text 2"]
+
+
+async def test_what_goes_along_with_a_message_that_can_not_be_read_is_parked_with_it(
+    database: SqliteDatabase, seat: Seat
+) -> None:
+    await ingest(database, seat, said(1), said(2))
+    await settle(database, await taken(database), Again(delay_s=0, error="away"))
+    database._connection.execute("update inbox set body = '{}' where event_id = 'c1'")
+    assert await take(database, 1) is None
+    assert states(database) == {"c1": "parked", "c2": "parked"}
