@@ -108,6 +108,7 @@ class Inlet:
             aside,
             restarting={edit.of for edit in edits if self._runs.may_restart(edit)},
             interrupting={by: running for by, running in stops.items() if running},
+            joins=self._joins,
         )
 
     async def _tell_runs(self, fresh: list[Arrival], aside: Aside) -> None:

@@ -29,6 +29,20 @@ async def a_run_gives_way_to_whoever_asked_and_to_nobody_else(
         # Everybody keeps their place: bob's was before the message that alice is answered to.
         assert said == [MARK, f"heard: me too, {name}", f"heard: slow club, {name}\nrather that, {name}"]
 
+        await club.say(f"slow no more, {name}")
+        await agent.begun(f"slow no more, {name}")
+        await club.say(f"slow bob, {name}", by="bob")
+        await street.seen(lambda status: status["inbox"][name]["open"] == 2)
+        other = await club.say(f"no, wait, {name}")
+        run = await agent.begun(f"slow bob, {name}")
+        await club.edit(other, "!whoami")  # and nothing is left to ask the first one with
+        run.may_go_on.set()
+        (await agent.again(f"slow no more, {name}")).may_go_on.set()
+        said = await club.until(lambda said: len(said) == 7)
+        bob, first = (f"a beginning heard: {text}, {name}" for text in ("slow bob", "slow no more"))
+        assert said[3:6] == [MARK, bob, first]
+        assert not [text for text in agent.asked if text.endswith((f"no, wait, {name}", "!whoami"))]
+
     await street.on_each("interrupt", seen, GROUPS)
 
 

@@ -29,6 +29,9 @@ class Club(Protocol):
     async def say(self, text: str, *, by: str = "alice", addressed: bool = False, to: str = "") -> Any:
         """Write, with a mention of the bot or as a reply to what it said if told so; what stands for the message."""
 
+    async def edit(self, message: Any, text: str) -> None:
+        """Alice says *text* instead of *message*, which is hers."""
+
     async def command(self, name: str) -> None:
         """Give the bot this command, as people do in a group where it answers when it is addressed."""
 
@@ -68,6 +71,9 @@ class TelegramClub:
         answered = next((one for one in reversed(world.replies(self._chat)) if one.content.text == to), None)
         text = f"@{name} {text}" if addressed else text
         return world.write(self._people[by], text, self._chat, reply_to=answered)
+
+    async def edit(self, message: Any, text: str) -> None:
+        self._door.api.world.edit(message, text)
 
     async def command(self, name: str) -> None:
         await self.say(f"/{name}@{self._door.bot.account.username}")
@@ -115,6 +121,9 @@ class MatrixClub:
         answered = [one.event_id for one in seen if one.body == to][-1] if to else None
         mentions = [self._bot] if addressed or to else []  # clients mention whom they reply to ("User mentions")
         return await self._people[by].send(self.id, text, mentions=mentions, reply_to=answered)
+
+    async def edit(self, message: Any, text: str) -> None:
+        await self._people["alice"].edit(self.id, message, text)
 
     async def command(self, name: str) -> None:
         await self.say(f"!{name}", addressed=True)

@@ -121,6 +121,15 @@ class Listener:
             await self.news.wait_for(lambda: text in self.asked)
         return next(run for run in self.runs.values() if run.text == text)
 
+    async def again(self, text: str) -> Run:
+        """Another run that was asked *text*, once there is one."""
+        async with asyncio.timeout(20), self.news:
+            await self.news.wait_for(lambda: len(self._runs_of(text)) > 1)
+        return self._runs_of(text)[-1]
+
+    def _runs_of(self, text: str) -> list[Run]:
+        return [run for run in self.runs.values() if run.text == text]
+
     async def begun(self, text: str) -> Run:
         """The run that was asked *text*, once the host has read its beginning."""
         run = await self.run_of(text)

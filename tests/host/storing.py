@@ -10,9 +10,11 @@ from surfacehost.store.inbox import Again, Entry, Settled
 from surfacehost.store.sqlite import SqliteDatabase
 
 
-def said(number: int, chat: str = "c", *, text: str = "", fast: str = "", at: float = 0) -> Arrival:
+def said(
+    number: int, chat: str = "c", *, text: str = "", fast: str = "", at: float = 0, sender: str = "ann"
+) -> Arrival:
     text = text or f"text {number}"
-    message = Message(surface="toy", id=f"{chat}{number}", chat=chat, sender="ann", direct=True, text=text, at=at)
+    message = Message(surface="toy", id=f"{chat}{number}", chat=chat, sender=sender, direct=True, text=text, at=at)
     return Arrival(event=message, lane=str(message.key) + fast, body=dump_event(message))
 
 

@@ -1,16 +1,18 @@
 """Messages that go together, when one of them is given up, taken back or changed before it is answered."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from tests.host.storing import ingest, said, settle
 
-from surfacehost import Redaction
+from surfacehost import Edit, Redaction
 from surfacehost.behaviour import Behaviour
 from surfacehost.busy import gathering
 from surfacehost.events import Event
 from surfacehost.store import inbox, outbox, parked, waiting
-from surfacehost.store.arrivals import Arrival, Seat
+from surfacehost.store.arrivals import Arrival, Aside, Seat
 from surfacehost.store.inbox import FAST, PARKED, Again, Entry, Settled
 from surfacehost.store.outbox import Part
 from surfacehost.store.sqlite import SqliteDatabase
@@ -38,6 +40,10 @@ def change(event: Event) -> Arrival:
 
 def took_back(of: str) -> Arrival:
     return change(Redaction(id=f"no {of}", of=of, **PERSON))
+
+
+def edited(of: str, text: str) -> Arrival:
+    return change(Edit(id=f"else {of}", of=of, text=text, **PERSON))
 
 
 def states(database: SqliteDatabase) -> dict[str, str]:
@@ -103,3 +109,82 @@ async def test_what_goes_along_with_a_message_that_can_not_be_read_is_parked_wit
     database._connection.execute("update inbox set body = '{}' where event_id = 'c1'")
     assert await take(database, 1) is None
     assert states(database) == {"c1": "parked", "c2": "parked"}
+
+
+def bob(number: int) -> Arrival:
+    """Somebody else, in the same group."""
+    return replace(said(number, sender="bob"), lane=said(number).lane)
+
+
+async def stopped(database: SqliteDatabase, entry: Entry) -> Entry:
+    """The run of *entry* has ended, having been stopped, and its person has seen so; what comes next."""
+    notice = Part(id=outbox.reply_id(entry, 0), kind="notice", body="⏹")
+    await database.tx(outbox.answer, entry, [notice], hands_on=True)
+    return await following(database, entry)
+
+
+async def following(database: SqliteDatabase, entry: Entry) -> Entry:
+    """What comes after *entry*, once that is done."""
+    after = await database.tx(inbox.settle, entry, Settled(), now=time.time(), gathering=TOGETHER)
+    assert after is not None
+    return after
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+@pytest.mark.parametrize("words", [None, "/help"])
+async def test_what_was_stopped_is_asked_by_itself_where_it_can_not_be_asked_with_what_did_that(
+    database: SqliteDatabase, seat: Seat, *, words: str | None, is_over: bool
+) -> None:
+    await ingest(database, seat, said(1), said(2))
+    entry = await taken(database)
+    await ingest(database, seat, bob(3))
+    await ingest(database, seat, said(4), aside=Aside(interrupting={"c4": "c1"}))
+    no_more = took_back("c4") if words is None else edited("c4", words)
+    if is_over:  # bob is being answered by then
+        bobs = await stopped(database, entry)
+        await ingest(database, seat, no_more, aside=Aside(joins=TOGETHER.joins))
+        again = await following(database, bobs)
+    else:
+        await ingest(database, seat, no_more, aside=Aside(joins=TOGETHER.joins))
+        again = await stopped(database, entry)
+    assert (texts(again), again.before, again.interrupter) == (["text 1", "text 2"], (), None)
+    assert again.retried == 1  # a run of its own, and what it says is said
+    if not is_over:
+        again = await following(database, again)
+        assert texts(again) == ["text 3"]
+    if words is not None:
+        again = await following(database, again)
+        assert (texts(again), again.before) == ([words], ())
+    assert await database.tx(inbox.settle, again, Settled(), now=time.time()) is None
+
+
+async def test_what_was_stopped_is_asked_with_other_words_of_what_did_that(
+    database: SqliteDatabase, seat: Seat
+) -> None:
+    await ingest(database, seat, said(1))
+    entry = await taken(database)
+    await ingest(database, seat, bob(2))
+    await ingest(database, seat, said(3), aside=Aside(interrupting={"c3": "c1"}))
+    bobs = await stopped(database, entry)
+    await ingest(database, seat, edited("c3", "other words"), aside=Aside(joins=TOGETHER.joins))
+    again = await following(database, bobs)
+    assert (texts(again), [one.text for one in again.before]) == (["other words"], ["text 1"])
+    assert await database.tx(inbox.settle, again, Settled(), now=time.time()) is None
+
+
+async def test_what_was_stopped_twice_is_asked_by_itself_but_not_what_was_taken_back_of_it(
+    database: SqliteDatabase, seat: Seat
+) -> None:
+    await ingest(database, seat, said(1))
+    first = await taken(database)
+    await ingest(database, seat, said(2), aside=Aside(interrupting={"c2": "c1"}))
+    second = await stopped(database, first)
+    assert [one.text for one in second.before] == ["text 1"]
+    await ingest(database, seat, bob(3))
+    await ingest(database, seat, said(4), aside=Aside(interrupting={"c4": "c2"}))
+    bobs = await stopped(database, second)
+    await ingest(database, seat, took_back("c2"), took_back("c4"))
+    again = await following(database, bobs)
+    assert texts(again) == ["text 1"]
+    assert await database.tx(inbox.settle, again, Settled(), now=time.time()) is None
+    assert await database.tx(inbox.counts) == {}

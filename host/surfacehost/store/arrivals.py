@@ -1,12 +1,13 @@
 """What comes in: who listens for a surface, and how an event of it is stored, once."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from surfacehost.events import Edit, Event, Redaction
 from surfacehost.jsontext import dump
 from surfacehost.store import changes, copies, interruptions, moves, notes, rejections
+from surfacehost.store.gather import Joins
 from surfacehost.store.inbox import FAST, IGNORED, WAITING
 from surfacehost.store.transaction import Fenced, Transaction
 from surfacehost.threads import ThreadKey, encode
@@ -39,7 +40,7 @@ class Arrival:
     ends: str = "done"
     """The state it will have once that has been told."""
     error: str | None = None
-    joins: Callable[[Event, Event], bool] | None = None
+    joins: Joins | None = None
     """What is a piece of what; given where it is not taken while an earlier message is being answered."""
 
 
@@ -55,6 +56,8 @@ class Aside:
     """Ids of messages whose run can begin anew with other words."""
     interrupting: Mapping[str, str] = field(default_factory=dict)
     """Messages that stop a run, by their ids: the message whose run it is."""
+    joins: Joins | None = None
+    """What may be asked with what; none: nothing that was stopped is asked with a message that was changed."""
 
 
 async def elect(tx: Transaction, surface: str) -> Seat:
@@ -115,7 +118,7 @@ async def ingest(
         await _park(tx, seat.surface, event_id, text, now)
     for arrival in fresh:
         if isinstance(arrival.event, Edit | Redaction):
-            await changes.apply(tx, arrival.event, aside.restarting)
+            await changes.apply(tx, arrival.event, aside.restarting, aside.joins)
         elif arrival.event.id in aside.interrupting:
             await interruptions.interrupt(tx, seat.surface, aside.interrupting[arrival.event.id], by=arrival.event.id)
     await notes.write(tx, seat.surface, memory or {})

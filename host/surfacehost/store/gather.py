@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from surfacehost.events import Event, load_event
 from surfacehost.store.transaction import Row, Transaction
 
+Joins = Callable[[Event, Event], bool]
+"""Whether the second event goes along with the first."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathering:
     """What goes together."""
 
-    joins: Callable[[Event, Event], bool]
-    """Whether the second goes along with the first."""
+    joins: Joins
     is_piece: Callable[[Event], bool]
     """Whether an event looks like a piece of something whose rest is on its way."""
     most: int = 20

@@ -58,7 +58,7 @@ class Entry:
     role: str = ""
     """What the person was let in as, ``people.GUEST`` or ``people.OWNER``; empty: by the settings, or not at all."""
     retried: int = 0
-    """How often the operator asked for another try: each is a run of its own, and what it says is said anew."""
+    """How often it was opened again, by the operator say: each is a run of its own, and what it says is said anew."""
     shown: Any = None
     """What the surface noted with the preview of an answer that was being made when it was claimed before."""
 
@@ -174,6 +174,7 @@ async def settle(
             "update inbox set state = (select state from inbox where id = :id) where head = :id and state = 'waiting'",
             id=entry.id,
         )
+        await interruptions.ask_again(tx, entry.id)
         return await head(tx, entry.lane, entry.fence, gathering, now=now)
     delay_s = min(outcome.delay_s, MAX_DELAY_S)
     await tx.run(

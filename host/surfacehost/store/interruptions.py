@@ -1,14 +1,15 @@
 """Runs that a later message of the same person stops (``busy = "interrupt"``), and what they were about.
 
 That a message interrupts is written down in the transaction that stores it, so that it does after a crash as well.
-Once the stopped run has ended, what it was about is asked with the one that interrupted it.
+Once the stopped run has ended, what it was about is asked with the one that interrupted it; by itself, written down as
+with itself, where that one is taken back or says something else by then.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from surfacehost.events import Message
 from surfacehost.store.gather import readable
-from surfacehost.store.transaction import Transaction
+from surfacehost.store.transaction import Row, Transaction
 
 
 async def interrupt(tx: Transaction, surface: str, running: str, by: str) -> None:
@@ -25,15 +26,55 @@ async def hand_on(tx: Transaction, event: int) -> None:
     await tx.run(
         "update inbox set asked_with = (select interrupter from inbox where id = :id)"
         " where (id = :id or head = :id or asked_with = :id) and exists (select 1 from inbox as later"
-        " where later.id = (select interrupter from inbox where id = :id) and later.state = 'waiting')",
+        " where later.id = (select interrupter from inbox where id = :id)"
+        " and (later.state = 'waiting' or later.id = :id))",
         id=event,
     )
 
 
+async def stopped_by(tx: Transaction, event: int) -> tuple[Message, ...]:
+    """What *event* has stopped, or is about to: it is to be asked with that."""
+    rows = await tx.rows(
+        "select body from inbox where asked_with = :id or (interrupter = :id and state in ('waiting', 'answered')"
+        " and lane = (select lane from inbox where id = :id))",
+        id=event,
+    )
+    return _messages(rows)
+
+
+async def let_go(tx: Transaction, by: int) -> None:
+    """Nothing is asked with the event *by* any more: what it has stopped is asked by itself, once that has ended."""
+    await tx.run(
+        "update inbox set interrupter = id where interrupter = :by and state in ('waiting', 'answered')"
+        " and lane = (select lane from inbox where id = :by)",
+        by=by,
+    )
+    rows = await tx.rows("select id, coalesce(head, id) as first from inbox where asked_with = :by", by=by)
+    for row in rows:
+        await tx.run("update inbox set asked_with = :first where id = :id", first=row["first"], id=row["id"])
+    for first in {row["first"] for row in rows}:
+        await ask_again(tx, first)
+
+
+async def ask_again(tx: Transaction, event: int) -> None:
+    """Where *event* has ended and is to be asked by itself, what its run was about waits, for a run of its own."""
+    if await tx.rows("select 1 from inbox where id = :id and asked_with = :id", id=event):
+        await tx.run(
+            "update inbox set state = 'waiting', ends = 'done', attempts = 0, failed_at = null, waited_s = 0,"
+            " shown = null, gathered = 0, head = null, interrupter = null, asked_with = null, retried = retried + 1"
+            " where asked_with = :id and state in ('done', 'refused') and body <> ''",
+            id=event,
+        )
+
+
 async def handed_on(tx: Transaction, events: Collection[int]) -> tuple[Message, ...]:
     """What was interrupted and is asked with any of *events*, oldest first; not what was taken back since."""
-    found = []
+    found: list[Message] = []
     for number in sorted(events):
-        rows = await tx.rows("select body from inbox where asked_with = :id order by id", id=number)
-        found += [readable(row["body"]) for row in rows]
-    return tuple(message for message in found if isinstance(message, Message))
+        found += _messages(await tx.rows("select body from inbox where asked_with = :id order by id", id=number))
+    return tuple(found)
+
+
+def _messages(rows: Sequence[Row]) -> tuple[Message, ...]:
+    events = [readable(row["body"]) for row in rows]
+    return tuple(event for event in events if isinstance(event, Message))

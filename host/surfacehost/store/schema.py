@@ -57,7 +57,7 @@ create table inbox (
     state text not null,             -- waiting | answered | done | ignored | refused | parked
     ends text not null default 'done', -- the state it will have once its answer has been sent
     attempts integer not null default 0,
-    retried integer not null default 0, -- how often the operator asked for another try: each is a new run, said anew
+    retried integer not null default 0, -- how often it was opened again: each is a new run, said anew
     suspect integer not null default 0, -- 1: known from a restored copy, so it may have been answered already
     received_at double precision not null,
     failed_at double precision,      -- the first failed attempt
@@ -70,7 +70,7 @@ create table inbox (
     revised integer not null default 0, -- how often its words were changed after it had begun: each is a new run
     erased integer not null default 0, -- 1: taken back, to be forgotten once it is settled
     interrupter integer,             -- the event that stops its run
-    asked_with integer,              -- … and with which it is asked once more, its own run having been stopped
+    asked_with integer,              -- … or itself: with which it is asked once more, that run having ended
     unique (surface, event_id)
 );
 create table outbox (
