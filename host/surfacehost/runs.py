@@ -9,7 +9,7 @@ from functools import partial
 from surfacehost import busy
 from surfacehost.agent import wire
 from surfacehost.conversation import Conversation, Said, spoken, taken_prompt
-from surfacehost.errors import Kind, PlatformError
+from surfacehost.errors import Kind, NotReady, PlatformError
 from surfacehost.events import Edit, Event, Message, Redaction, Reply
 from surfacehost.files import Files
 from surfacehost.jsontext import whole
@@ -50,8 +50,9 @@ class Runs:
 
     async def ask(self, visit: Visit, message: Message, decided: Prompt | None) -> AsyncGenerator[Reply, None]:
         """What is shown until the agent is done: first, once it has heard, what was decided of a question of its."""
+        parts, missing = await self._brought(visit, message)
+        message = _changed(visit, message)
         messages = spoken(visit.entry, message)
-        parts, missing = await self._brought(messages)
         if missing and not parts and not any(one.text.strip() for one in messages):
             await self._replies.keep(visit, Said(text=missing, kind="notice"))
             return
@@ -63,13 +64,12 @@ class Runs:
             except PlatformError as error:
                 if error.kind is not Kind.CANCELLED:
                     raise
-                if visit.edit is None and visit.is_interrupted:
+                if not visit.edits and visit.is_interrupted:
                     await self._give_way(visit, message, error.partial)
                     return
-                if visit.edit is None:
+                if not visit.edits:
                     raise
-                message, visit.edit = replace(message, text=visit.edit.text), None
-                visit.entry = replace(visit.entry, event=message, revised=visit.entry.revised + 1)
+                message = _changed(visit, message)
             else:
                 break
         said = visit.said or Said()
@@ -86,7 +86,8 @@ class Runs:
         self, visit: Visit, message: Message, parts: Mapping[str, Sequence[wire.Part]], decided: Prompt | None
     ) -> AsyncGenerator[Reply, None]:
         """What is shown while the agent is at it; what it has said is then kept in *visit*."""
-        growth = visit.growth = Growth()
+        growth, visit.has_asked = Growth(), True
+        visit.growth = growth
         self._ways.mark(message, Step.ASKED)
         reading = asyncio.create_task(self._conversation.ask(visit.entry, message, parts, growth))
         reading.add_done_callback(growth.end)
@@ -105,10 +106,24 @@ class Runs:
             visit.growth = None
             await _end(reading)
 
-    async def _brought(self, messages: Sequence[Message]) -> tuple[dict[str, Sequence[wire.Part]], str]:
-        """What came with *messages*, by their ids, and what the person is told of what could not be brought."""
-        surface = self._tenants[messages[0].surface].surface
-        brought = {one.id: await self._files.bring(surface, one) for one in messages}
+    async def _brought(self, visit: Visit, message: Message) -> tuple[dict[str, Sequence[wire.Part]], str]:
+        """What came with the messages of *visit*, by their ids, and what the person is told of what could not be had.
+
+        Raises PlatformError where it is stopped meanwhile.
+        """
+        surface = self._tenants[message.surface].surface
+        brought = {}
+        try:
+            async with asyncio.timeout(None) as visit.bringing:
+                for one in spoken(visit.entry, message):
+                    brought[one.id] = await self._files.bring(surface, one)
+        except (TimeoutError, NotReady):
+            if not visit.is_stopped:
+                raise
+        finally:
+            visit.bringing = None
+        if visit.is_stopped:
+            raise PlatformError(Kind.CANCELLED, "stopped before the agent was asked")
         parts: dict[str, Sequence[wire.Part]] = {id_: parts for id_, (parts, _) in brought.items() if parts}
         return parts, "\n".join(missing for _, missing in brought.values() if missing)
 
@@ -125,37 +140,41 @@ class Runs:
                 )
 
     def may_restart(self, edit: Edit) -> bool:
-        """Whether the run of the message that *edit* changes can begin anew: it is young, and has used no tool.
+        """Whether the run of the message that *edit* changes can begin with it, or anew: it is young, and used no tool.
 
         Not where the message decided a question: what was decided is decided, and the agent is told it once.
         """
         visit = self._visits.get((edit.surface, edit.of))
-        if visit is None or visit.growth is None or visit.entry.event.sender != edit.sender:
+        if visit is None or visit.entry.event.sender != edit.sender or taken_prompt(visit.entry) is not None:
             return False
-        has_done = visit.growth.has_acted or taken_prompt(visit.entry) is not None
-        return not has_done and visit.growth.age_s < RESTART_WITHIN_S
+        growth = visit.growth
+        is_young = growth is not None and not growth.has_acted and growth.age_s < RESTART_WITHIN_S
+        return visit.bringing is not None or is_young
 
     async def change(self, change: Edit | Redaction) -> None:
-        """*change* is stored: the run of its message begins anew, ends, or goes on where it may not."""
+        """*change* is stored: the run of its message begins with it, or anew, ends, or goes on where it may not."""
         for visit in list(self._visits.values()):
             event = visit.entry.event
             known = {event.id, *(one.event.id for one in visit.entry.along), *(one.id for one in visit.entry.before)}
-            if visit.growth is None or change.of not in known:
+            if change.of not in known or not (visit.is_ahead or visit.growth):
                 continue
             if (change.surface, change.chat) != (event.surface, event.chat):
                 continue
             if isinstance(change, Redaction):
-                visit.edit = None
+                await self._stop(visit)
             elif self.may_restart(change):
-                visit.edit = change
-            else:
-                continue
-            await self._conversation.abort(visit.entry)
+                visit.edits.append(change)
+                await self._conversation.abort(visit.entry)
 
     async def stop(self, event: Event) -> bool:
         """Stop the run of *event*, in the conversation in which it was asked; False: there is none."""
         visit = self._visits.get((event.surface, event.id))
-        return visit is not None and await self._conversation.abort(visit.entry)
+        return visit is not None and await self._stop(visit)
+
+    async def _stop(self, visit: Visit) -> bool:
+        """End the run of *visit*, also one that was to begin anew; False: there is none."""
+        visit.edits.clear()
+        return visit.break_off() or await self._conversation.abort(visit.entry)
 
     def interrupted_by(self, event: Event, lane: str) -> str:
         """The id of the message whose run in *lane* has to give way to *event*; empty: none has.
@@ -180,6 +199,15 @@ class Runs:
         visit.is_interrupted = True
         if visit.growth is not None:
             await self._conversation.abort(visit.entry)
+
+
+def _changed(visit: Visit, message: Message) -> Message:
+    """*message*, that of *visit*, as it is by now; with other words it is a run of its own."""
+    if visit.edits:
+        message = replace(message, text=visit.edits[-1].text)
+        visit.entry = replace(visit.entry, event=message, revised=visit.entry.revised + len(visit.edits))
+        visit.edits.clear()
+    return message
 
 
 async def _end(reading: asyncio.Task[Said]) -> None:

@@ -1,12 +1,14 @@
 """What the client knows: of each surface instance, and of each event while its hooks run."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 from surfacehost.behaviour import Behaviour
-from surfacehost.conversation import Said
-from surfacehost.events import Edit, Reply
+from surfacehost.commands_in_chat import command_of
+from surfacehost.conversation import Said, taken_prompt
+from surfacehost.events import Edit, Message, Reply
 from surfacehost.flow import LoopGuard
 from surfacehost.health import SurfaceHealth
 from surfacehost.previews import Growth
@@ -44,13 +46,36 @@ class Visit:
     """Whether a later message stops the run: what it was about is asked with that."""
     has_shown: bool = False
     """Whether a preview of the answer stands in the chat."""
-    edit: Edit | None = None
-    """What the message says by now: the run that is on has been told to stop, and begins anew with it."""
+    edits: list[Edit] = field(default_factory=list)
+    """What the message says by now, in the last of them: the run begins with it, or is told to stop and begins anew."""
+    bringing: asyncio.Timeout | None = None
+    """The time there is to fetch what came with the message: none but what stops it."""
+    has_asked: bool = False
+    """Whether the message was put to the agent."""
+    is_stopped: bool = False
+    """Whether it was stopped or taken back before that."""
 
     @property
     def is_answered(self) -> bool:
         """Whether what is to be said is on the disk."""
         return self.entry.state == inbox.ANSWERED
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the event is for the agent, which is not yet asked: what came with it is fetched first."""
+        event = self.entry.event
+        is_question = isinstance(event, Message) and event.sender and command_of(event) in (None, "retry")
+        is_undecided = taken_prompt(self.entry) is None  # the agent must hear what was decided
+        return bool(is_question) and is_undecided and not self.has_asked and not self.is_answered
+
+    def break_off(self) -> bool:
+        """Let the agent not be asked; False where it is too late for that."""
+        if not self.is_ahead:
+            return False
+        if self.bringing is not None and not self.is_stopped:
+            self.bringing.reschedule(0)
+        self.is_stopped = True
+        return True
 
     async def close(self) -> None:
         """End the streams that a hook left behind; the collector would end them in another task."""

@@ -9,6 +9,7 @@ from typing import Any
 from surfacehost_logbook import Logbook, LogbookSettings
 
 from surfacehost import (
+    Attachment,
     Capabilities,
     Edit,
     Event,
@@ -55,6 +56,14 @@ class Slate(Logbook):
                 await client.note(reply, {"stands": reply.id})
             await asyncio.to_thread(self._write, reply)
 
+    async def fetch(self, attachment: Attachment, event: Event, into: Path, *, at_most: int) -> None:
+        """Like the logbook, once the file is there: a platform that takes its time. Note that it is asked for."""
+        file = self._marks.with_name(attachment.source["file"])
+        file.with_suffix(".due").touch()
+        while not await asyncio.to_thread(file.exists):  # noqa: ASYNC110 - a folder rings no bell
+            await asyncio.sleep(0.02)
+        await super().fetch(attachment, event, into, at_most=at_most)
+
     async def react(self, event: Event, mark: str | None) -> None:
         """Write down the mark."""
         with self._marks.open("a") as file:
@@ -65,6 +74,8 @@ class Slate(Logbook):
         fields: dict[str, Any] = {
             "surface": self._name, "chat": said.get("who"), "sender": said.pop("who"), "direct": True,
         } | said  # fmt: skip
+        files = [Attachment(name=name, source={"file": name}) for name in fields.pop("files", [])]
+        fields |= {"attachments": tuple(files)} if files else {}
         kind = KINDS.get(fields.pop("kind", ""), Message)
         if kind is Redaction:
             del fields["text"]

@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +19,8 @@ from .conftest import Page
 def bodies(page: Page, *ids: str) -> list[str]:
     """What the host keeps of messages, nothing where it was erased."""
     with closing(sqlite3.connect(page.host.folder / "var" / "surfacehost.db")) as store:
-        return [store.execute("select body from inbox where event_id = ?", [id_]).fetchone()[0] for id_ in ids]
+        found = [store.execute("select body from inbox where event_id = ?", [id_]).fetchone() for id_ in ids]
+    return [row[0] for row in found if row]
 
 
 def running(page: Page, text: str, who: str) -> str:
@@ -52,10 +54,42 @@ def test_an_edit_begins_the_run_anew(shared: Page) -> None:
     assert [one["text"] for one in shared.shown(slow, "answer", "notice")] == ["echo: hello"]
 
 
+def fetched(page: Page, text: str, who: str) -> tuple[str, Path]:
+    """Say *text* with a file that does not come before it is put where the path says."""
+    file = page.folder / f"{who}.txt"
+    file.with_suffix(".due").unlink(missing_ok=True)
+    id_ = page.say(text, who, files=[file.name])
+    wait_until(file.with_suffix(".due").exists, 20, page.host.log_tail)
+    return id_, file
+
+
+def test_what_is_stopped_or_taken_back_while_its_file_is_fetched_is_not_asked(shared: Page) -> None:
+    stopped, _ = fetched(shared, "never mind", "frank")
+    stop = shared.say("/stop", "frank")
+    assert shared.final(stopped) == "Stopped."
+    gone, _ = fetched(shared, "my secret", "frank")
+    shared.say("", "frank", kind="redaction", of=gone)
+    assert shared.final(gone) == "Stopped."
+    heard = shared.tell("/demo memory", "frank")
+    assert not any(text in heard for text in ("never mind", "my secret"))
+    assert shared.shown(stop) == []
+    assert bodies(shared, gone) == [""]
+
+
+def test_what_is_changed_while_its_file_is_fetched_is_asked_as_it_is_by_then(shared: Page) -> None:
+    id_, file = fetched(shared, "old words", "grace")
+    for text in ("other words", "new words"):
+        edit = shared.say(text, "grace", kind="edit", of=id_)
+    wait_until(lambda: bodies(shared, edit), 20, shared.host.log_tail)
+    file.write_text("a list")
+    assert shared.final(id_).startswith("echo: new words\nattachment: document grace.txt")
+    assert "old words" not in shared.tell("/demo memory", "grace")
+
+
 def test_a_run_begins_anew_for_who_asked_while_it_is_young_and_has_not_acted() -> None:
     message = Message(surface="toy", id="1", chat="c", sender="ann", direct=True, text="old")
     growth = Growth()
-    visit: Any = SimpleNamespace(entry=SimpleNamespace(id=7, event=message, prompt=None), growth=growth)
+    visit: Any = SimpleNamespace(entry=SimpleNamespace(id=7, event=message, prompt=None), growth=growth, bringing=None)
     parts: Any = dict.fromkeys(("conversation", "replies", "tenants", "ways", "files", "locale"))
     runs = Runs(visits={("toy", "1"): visit}, **parts)
 

@@ -188,3 +188,18 @@ async def test_what_was_stopped_twice_is_asked_by_itself_but_not_what_was_taken_
     assert texts(again) == ["text 1"]
     assert await database.tx(inbox.settle, again, Settled(), now=time.time()) is None
     assert await database.tx(inbox.counts) == {}
+
+
+async def test_what_is_taken_back_of_what_was_put_off_is_not_asked_but_what_it_had_stopped_is(
+    database: SqliteDatabase, seat: Seat
+) -> None:
+    await ingest(database, seat, said(1))
+    first = await taken(database)
+    await ingest(database, seat, said(2))
+    await ingest(database, seat, said(3), aside=Aside(interrupting={"c3": "c1"}))
+    entry = await stopped(database, first)
+    assert (texts(entry), [one.text for one in entry.before]) == (["text 2", "text 3"], ["text 1"])
+    await settle(database, entry, Again(delay_s=0, error="away"))
+    await ingest(database, seat, took_back("c3"))
+    again = await taken(database, 1)
+    assert (texts(again), [one.text for one in again.before]) == (["text 2"], ["text 1"])

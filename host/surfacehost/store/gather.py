@@ -59,8 +59,8 @@ async def gather(tx: Transaction, head: Row, event: Event, gathering: Gathering,
 
 
 async def gone_along(tx: Transaction, head: int) -> tuple[Along, ...]:
-    """What goes along with the event *head*, oldest first."""
-    rows = await tx.rows("select id, body from inbox where head = :head order by id", head=head)
+    """What goes along with the event *head*, oldest first; not what was taken back since."""
+    rows = await tx.rows("select id, body from inbox where head = :head and erased = 0 order by id", head=head)
     found = ((row["id"], readable(row["body"])) for row in rows)
     return tuple(Along(id=number, event=event) for number, event in found if event is not None)
 

@@ -140,7 +140,7 @@ async def head(
                 await _let_go(tx, lane, wait_s, now=now)
                 return None
         along = await gone_along(tx, row["id"])
-        before = await interruptions.handed_on(tx, {row["id"], *(one.id for one in along)})
+        before = await interruptions.handed_on(tx, row["id"])
         for name in ("lane", "received_at", "gathered"):
             del row[name]
         prompt = await prompts.standing(tx, lane.rstrip(FAST))

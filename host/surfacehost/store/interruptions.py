@@ -5,7 +5,7 @@ Once the stopped run has ended, what it was about is asked with the one that int
 with itself, where that one is taken back or says something else by then.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from surfacehost.events import Message
 from surfacehost.store.gather import readable
@@ -67,12 +67,17 @@ async def ask_again(tx: Transaction, event: int) -> None:
         )
 
 
-async def handed_on(tx: Transaction, events: Collection[int]) -> tuple[Message, ...]:
-    """What was interrupted and is asked with any of *events*, oldest first; not what was taken back since."""
-    found: list[Message] = []
-    for number in sorted(events):
-        found += _messages(await tx.rows("select body from inbox where asked_with = :id order by id", id=number))
-    return tuple(found)
+async def handed_on(tx: Transaction, head: int) -> tuple[Message, ...]:
+    """What was interrupted and is asked with the event *head*, or with what goes along; not what was taken back since.
+
+    Oldest first.
+    """
+    rows = await tx.rows(
+        "select body from inbox where asked_with in (select id from inbox where id = :head or head = :head)"
+        " order by id",
+        head=head,
+    )
+    return _messages(rows)
 
 
 def _messages(rows: Sequence[Row]) -> tuple[Message, ...]:

@@ -62,7 +62,7 @@ async def latest(tx: Transaction, entry: Entry) -> list[Message]:
         is_theirs = isinstance(event, Message) and event.sender == entry.event.sender
         if isinstance(event, Message) and is_theirs and not await has_decided(tx, row["id"]):
             along = await gone_along(tx, row["id"])
-            before = await handed_on(tx, {row["id"], *(one.id for one in along)})
+            before = await handed_on(tx, row["id"])
             found.append(_together(event, before, along))
     return found
 
