@@ -7,7 +7,7 @@ from time import monotonic
 import pytest
 
 from surfacehost_devkit.fakes import FakeMemory
-from surfacehost_telegram.bot import FRAME, Flooded, Turn
+from surfacehost_telegram.bot import FRAME, MAX_UPLOADS, Flooded, Turn
 from surfacehost_telegram.budget import BotBudget, ChatBudget
 from surfacehost_telegram.limiter import ChatBudgets, Dropped
 
@@ -278,6 +278,17 @@ async def test_at_most_eight_calls_at_once() -> None:
         calls.release.set()
     assert calls.most == 8
     assert len(calls.made) == 20
+
+
+async def test_files_that_wait_for_a_penalty_keep_no_file_of_another_chat_waiting() -> None:
+    calls, upload = Calls(), Turn(is_upload=True)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        for chat in range(MAX_UPLOADS):
+            calls.budgets._budget(str(chat)).shut(monotonic(), 0.3)
+            group.create_task(calls.make(chat, "sendDocument", upload))
+        await asyncio.sleep(0)
+        await calls.make(9, "sendDocument", upload)
+        assert calls.made == ["9"]
 
 
 async def test_what_is_to_be_done_right_before_a_call_is_done_when_its_turn_has_come() -> None:

@@ -75,15 +75,15 @@ class ChatBudgets(BaseRateLimiter[Turn]):
             async with self._calls:
                 return await callback(*args, **kwargs)
         await self._recall()
-        async with self._uploads if turn.is_upload else nullcontext():
-            return await self._call(partial(callback, *args, **kwargs), str(chat), turn, endpoint)
+        return await self._call(partial(callback, *args, **kwargs), str(chat), turn, endpoint)
 
     async def _call(self, call: Callable[[], Awaitable[Result]], chat: str, turn: Turn, endpoint: str) -> Result:
         """Make *call* about *chat* in its turn, and not in a penalty."""
         budget = self._budget(chat)
         while True:
             await self._wait_for_turn(budget, turn, endpoint)
-            async with self._calls:
+            # Not sooner: a file whose chat has no room yet keeps none of another chat waiting.
+            async with self._uploads if turn.is_upload else nullcontext(), self._calls:
                 if endpoint not in _FREE:
                     await _wait_until_free(lambda: self._bot.wait(monotonic(), messages=turn.messages))
                 if budget.penalty(monotonic()):
