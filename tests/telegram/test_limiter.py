@@ -249,6 +249,16 @@ async def test_a_group_that_moved_takes_its_penalty_along() -> None:
     assert "shut:-1001" in await later.rekey("-1", "-1001")
 
 
+async def test_a_penalty_that_is_taken_along_shortens_none() -> None:
+    calls = Calls()
+    for chat, seconds in ((-1, 60), (-1001, 3600)):
+        calls.fails = Flooded(seconds)
+        with pytest.raises(Flooded):
+            await calls.make(chat)
+    told = await calls.budgets.rekey("-1", "-1001")
+    assert told["shut:-1001"]["seconds"] == pytest.approx(3600, abs=1)
+
+
 async def test_a_tap_waits_for_nothing() -> None:
     calls = Calls()
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:

@@ -349,3 +349,19 @@ def test_ids_that_are_worth_a_look() -> None:
     assert ids.unknown("42", after=0) == [1, 2, *range(4, 42)]
     assert ids.unknown("42", after=49_999) == [*range(50_001, 50_009)]
     assert ids.unknown("42", after=0, long_ago=True) == [1, 2, *range(4, 62)]
+
+
+def test_albums_that_are_tried_for_long_are_expected_once() -> None:
+    ids = MessageIds()
+    ids.see("42", 100)
+    for _ in range(60):
+        assert ids.expect("42", 10) == {"expected": 110}
+    assert ids.unknown("43", after=100) == [*range(101, 119)]
+    ids.see("43", 104)
+    assert ids.expect("42", 10) == {"expected": 114}  # they would stand behind what has come meanwhile
+    assert ids.expect("44", 2) == {"expected": 116}
+    ids.see("42", 116, reply="r")
+    assert ids.expect("44", 2) == {"expected": 118}
+    for chat in range(50, 70):
+        ids.expect(str(chat), 10)
+    assert ids.expect("44", 2) == {"expected": 116 + 50}  # no more can be under way

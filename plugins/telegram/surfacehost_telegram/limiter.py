@@ -110,8 +110,10 @@ class ChatBudgets(BaseRateLimiter[Turn]):
         left = self._budget(old).penalty(monotonic())
         if not left:
             return {}
-        self._budget(new).shut(monotonic(), left)
-        return {f"{SHUT}{old}": None, f"{SHUT}{new}": _noted(left)}
+        budget = self._budget(new)
+        budget.shut(monotonic(), left)
+        # Of the new chat: it may have a penalty of its own by now, and a longer one.
+        return {f"{SHUT}{old}": None, f"{SHUT}{new}": _noted(budget.penalty(monotonic()))}
 
     def _budget(self, chat: str) -> ChatBudget:
         now = monotonic()

@@ -16,7 +16,7 @@ from enum import Enum
 from telegram.error import BadRequest
 
 from surfacehost import Memory
-from surfacehost_telegram.bot import MAX_CALLS, Bot
+from surfacehost_telegram.bot import MAX_CALLS, MAX_UPLOADS, Bot
 
 SLACK = MAX_CALLS
 """How many ids beyond the newest that we know of are looked at: so many calls may have been under way."""
@@ -52,6 +52,8 @@ class MessageIds:
     def __init__(self) -> None:
         self._seen: dict[str, deque[tuple[int, str]]] = {}
         self._newest: dict[str, int] = {}
+        self._albums: dict[str, int] = {}
+        """By chat, of how many messages an album is that is under way there or may have arrived unseen."""
         self._expected = 0
         self._caught_up = asyncio.Event()
         self._has_recalled = False
@@ -60,6 +62,8 @@ class MessageIds:
         """Note a message that exists, and which *reply* it is when it is one of ours."""
         self._seen.setdefault(_count_of(chat), deque(maxlen=REMEMBERED)).append((message_id, reply))
         self._raise(chat, message_id)
+        if reply:
+            self._albums.pop(chat, None)
 
     def newest(self, chat: str) -> int:
         """The highest id where *chat* is counted; 0: none is known."""
@@ -75,11 +79,14 @@ class MessageIds:
     def expect(self, chat: str, count: int) -> dict[str, int]:
         """*count* messages are about to be sent in one call: a note of how far the account's own count may be then.
 
-        What is lost of another chat may have an id behind theirs.
+        What is lost of another chat may have an id behind theirs. A call that is tried again is the same messages.
         """
         if count == 1 or _count_of(chat):
             return {}
-        self._expected = max(self._expected, self.newest(PRIVATE)) + count
+        self._albums[chat] = max(count, self._albums.pop(chat, 0))
+        if len(self._albums) > MAX_UPLOADS:  # so many can be under way: one of them no longer is
+            del self._albums[next(iter(self._albums))]
+        self._expected = max(self._expected, self.newest(PRIVATE) + sum(self._albums.values()))
         return {EXPECTED: self._expected}
 
     async def recall(self, memory: Memory) -> None:
