@@ -160,8 +160,9 @@ class Fetches(Protocol):
     async def fetch(self, attachment: Attachment, event: Event, into: Path, *, at_most: int) -> None:
         """Write *attachment* of *event* to the file *into*, piece by piece, never whole in memory.
 
-        Raises TooLarge as soon as it is more than *at_most* bytes, or than the platform gives anybody (``limit``, which
-        the person is told), NotReady when it may work later, and Undeliverable when it is gone.
+        Raises TooLarge as soon as it is more than *at_most* bytes (``attachment.size`` may tell before anything is
+        fetched), or than the platform gives anybody (``limit``, which the person is told). Raises NotReady when it may
+        work later, and Undeliverable when it is gone.
         """
 
 

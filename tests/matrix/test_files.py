@@ -198,6 +198,9 @@ async def test_what_people_send_is_fetched(
     assert await fetch({"file": {"url": sealed_url, **keys}}) == data
     with pytest.raises(TooLarge):
         await fetch({"url": plain_url}, at_most=len(data) - 1)
+    told = Attachment(name="x", size=len(data), source={"url": plain_url + "gone"})  # which is not asked for
+    with pytest.raises(TooLarge):
+        await host.surface.fetch(told, event, into, at_most=len(data) - 1)
     assert not into.exists()
     tampered = {"url": await upload(homeserver, alice, sealed[:-1] + b"x"), **keys}
     broken: list[Mapping[str, Any]] = [

@@ -225,6 +225,17 @@ async def test_what_can_not_be_fetched(post: Post, tmp_path: Path) -> None:
     await post.api.back()
 
 
+@pytest.mark.parametrize(("mode", "at_most", "limit"), [("cloud", 45, 20), ("cloud", 10, 10), ("local", 45, 45)])
+async def test_of_a_file_that_is_too_large_the_least_limit_is_told(
+    mode: str, at_most: int, limit: int, post: Post, tmp_path: Path
+) -> None:
+    surface = post.desk.surface(post.bot, local_mode=mode == "local")
+    film = Attachment(name="film.mkv", size=46_000_000)
+    with pytest.raises(TooLarge) as refused:
+        await surface.fetch(film, post.event, tmp_path / "film.mkv", at_most=at_most * 1_000_000)
+    assert refused.value.limit == limit * 1_000_000
+
+
 async def test_a_server_of_ones_own_shares_its_disk(desk: Desk, api: BotApi, post: Post, tmp_path: Path) -> None:
     surface = desk.surface("7000000001:AAHother", local_mode=True)
     await surface._bot.connect()

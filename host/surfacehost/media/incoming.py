@@ -72,8 +72,6 @@ class Incoming:
     async def _bring(self, surface: Surface, message: Message, number: int, attachment: Attachment) -> Given:
         if not isinstance(surface, Fetches):
             raise NotImplementedError
-        if attachment.size > self._shelf.at_most:
-            raise TooLarge
         item_id = id_of("in", message.surface, message.id, number)
         fetch = partial(_fetch, surface, attachment, message, self._shelf.at_most)
         item = await self._shelf.put(item_id, attachment.name, attachment.mime_type, fetch)

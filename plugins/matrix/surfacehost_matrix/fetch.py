@@ -23,6 +23,8 @@ _ADDRESS = re.compile(r"mxc://([A-Za-z0-9.:\[\]-]+)/([A-Za-z0-9_-]+)")
 
 async def fetch(homeserver: Homeserver, attachment: Attachment, into: Path, *, at_most: int) -> None:
     """Write *attachment* to *into*. Raises TooLarge, NotReady, or Undeliverable for one that is gone or changed."""
+    if attachment.size > at_most:
+        raise TooLarge(into.name)
     secret = attachment.source.get("file")
     opened: _Opens = _Sealed(secret) if secret else _Plain()
     address = _address((secret or attachment.source).get("url"))

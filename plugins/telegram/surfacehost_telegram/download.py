@@ -29,7 +29,8 @@ async def fetch(bot: Bot, attachment: Attachment, into: Path, *, at_most: int) -
     work later, and Undeliverable when the file is gone.
     """
     if attachment.size > at_most:
-        raise TooLarge(f"{attachment.name} has {attachment.size} bytes")
+        limit = at_most if bot.is_local else min(at_most, MOST_BYTES)
+        raise TooLarge(f"{attachment.name} has {attachment.size} bytes", limit=limit)
     path = await _path_of(bot, attachment)
     try:
         pieces = _read(Path(path)) if bot.is_local else _get(f"{bot.base_file_url}/{path}")
