@@ -176,6 +176,19 @@ async def test_a_look_that_is_refused_in_unknown_words_costs_no_answer(hurried: 
     hurried.api.faults.clear(f"editMessageReplyMarkup {alice.id}")
 
 
+async def test_a_look_in_a_chat_that_is_not_there_is_one_call(hurried: Hurried) -> None:
+    alice = hurried.person()
+    hurried.api.faults.plan(f"sendMessage {alice.id}", faults.drop_after())
+    gone = faults.error(400, "Bad Request: chat not found")
+    hurried.api.faults.plan(f"editMessageReplyMarkup {alice.id}", gone, times=None)
+    question = hurried.api.world.write(alice, "hello", bot=hurried.bot)
+    await hurried.calls("editMessageReplyMarkup", alice.id, 1)
+    await hurried.rests()
+    assert len(hurried.api.calls.of("editMessageReplyMarkup", chat_id=alice.id)) == 1
+    assert hurried.said(question) == ["echo: hello"]
+    hurried.api.faults.clear(f"editMessageReplyMarkup {alice.id}")
+
+
 async def test_what_becomes_of_a_file(hurried: Hurried, disk: SmallDisk) -> None:
     asked: dict[str, Sent] = {}
     for name, (command, method, fault, _) in FILES.items():

@@ -176,6 +176,8 @@ async def _whose(bot: Bot, chat: str, message_id: int) -> Whose:
             return Whose.OURS
         if "can't be edited" in reason:
             return Whose.THEIRS
+        if "chat not found" in reason:  # of the chat, the only such 400 (``Client::check_chat_access``)
+            raise
         if "message to edit not found" not in reason:
             # Not given up: what is sent twice is better than what is never read.
             log.warning("whose message %s in chat %s is can't be told: %s", message_id, chat, error)
