@@ -22,12 +22,10 @@ from starlette.types import Receive, Scope, Send
 from surfacehost_devkit.faults import Answer, Faults, bad_gateway
 from surfacehost_devkit.lines import Lines, Listener
 from surfacehost_devkit.plain import NO_TLS
+from surfacehost_devkit.silence import breaks_silence
 
 ANSWER_S = 180.0
 """The longest the server is waited for: longer than any long poll."""
-
-CROSSING_S = 0.2
-"""What was on its way when a refusal was given could not know of it."""
 
 _NOT_PASSED_ON = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "accept-encoding", "host"}
@@ -98,7 +96,7 @@ class FaultProxy:
             for refused in calls
             if refused.pause_s
             for call in calls
-            if refused.ended + CROSSING_S < call.started < refused.ended + refused.pause_s
+            if breaks_silence(call.started, refused=refused.ended, silence_s=refused.pause_s)
         ]
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -33,8 +33,8 @@ SYNAPSE = {"per_second": 1, "burst": 10}
 
 DECORATIONS = 8
 """How many calls a minute may say no answer, of the eighteen that the host makes in a group."""
-ON_THEIR_WAY = 2
-"""So many calls may come later than they were made, into a minute that is not theirs."""
+LATE_MARKS = 2
+"""So many may have stood for more than a minute, and are taken away when the room for that is no longer kept."""
 
 LONGEST_S = 150.0
 SETTINGS = """
@@ -103,7 +103,7 @@ async def test_under_lower_ones_it_is_silent_in_each_penalty_and_loses_nothing(f
     assert api.flood.refused > 0
     assert api.calls.in_penalties() == []
     assert [one for one in group.answers() if one.versions[1:]]  # while there was room, one was shown as it grew
-    assert group.decorations_a_minute() <= DECORATIONS + ON_THEIR_WAY  # the rest is for answers, whoever asked
+    assert group.decorations_a_minute() <= DECORATIONS + LATE_MARKS  # the rest is for answers, whoever asked
 
 
 async def test_under_a_homeservers_it_is_silent_in_each_pause_and_loses_nothing(flooded: Flooded) -> None:

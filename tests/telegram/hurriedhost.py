@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -64,11 +65,11 @@ def _message(person: Account, number: int, **fields: object) -> Json:
     return {**message(chat)["message"], "message_id": number, "from": who, **fields}
 
 
-def hurry() -> None:
+def hurry(upload_s: float) -> None:
     """In the host's process, before it begins."""
     prepare()
     vars(bot).update(ANSWER_S=3.0, POLL_MARGIN_S=1.0)
-    vars(calls).update(UPLOAD_S=3.0)
+    vars(calls).update(UPLOAD_S=upload_s)
     vars(fetch).update(POLL_S=2)
     vars(readback).update(NEWS_S=1.0)
     vars(stream).update(KEEP_S=0.5, EVERY_S=0.4)
@@ -77,8 +78,8 @@ def hurry() -> None:
 
 
 @asynccontextmanager
-async def hurried_host(folder: Path, data: Path) -> AsyncIterator[Hurried]:
-    """Start it, ready to talk, with its data in *data*."""
+async def hurried_host(folder: Path, data: Path, *, upload_s: float = 3.0) -> AsyncIterator[Hurried]:
+    """Start it, ready to talk, with its data in *data*; a file may take *upload_s* seconds on its way."""
     port = free_port()
     pace = Pace(hurry_wait_s=0.05, conflict_wait_s=0.05, webhook_retry_s=0.05)
     async with BotApi.serve(pace=pace) as api, FaultProxy.before(f"http://127.0.0.1:{port}") as proxy:
@@ -105,7 +106,7 @@ async def hurried_host(folder: Path, data: Path) -> AsyncIterator[Hurried]:
             way = OTHERS.get(name, f'delivery = "{name}"')
             settings += f'[surfaces.{name}]\nplugin = "telegram"\ntoken = "{one.token}"\n'
             settings += f'base_url = "{api.url}"\n{way}\n'
-        host = HostProcess(folder, settings, first=hurry)
+        host = HostProcess(folder, settings, first=partial(hurry, upload_s))
         try:
             await asyncio.to_thread(host.start)
             await asyncio.to_thread(host.wait_ready)

@@ -5,10 +5,9 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-KEPT = 20_000
+from surfacehost_devkit.silence import breaks_silence
 
-CROSSING_S = 0.2
-"""What was on its way when a refusal was given could not know of it."""
+KEPT = 20_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,5 +72,5 @@ class CallLog:
             if refused.penalty_s
             for call in calls
             if (call.bot_id, call.chat_id) == (refused.bot_id, refused.chat_id)
-            and refused.ended + CROSSING_S < call.started < refused.ended + refused.penalty_s
+            and breaks_silence(call.started, refused=refused.ended, silence_s=refused.penalty_s)
         ]

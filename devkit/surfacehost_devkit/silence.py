@@ -1,0 +1,9 @@
+"""Whether a client is silent for as long as a platform that refused a call asked for."""
+
+CROSSING_S = 0.5
+"""What was on its way when a refusal was given could not know of it; so long at the most, on a machine that is busy."""
+
+
+def breaks_silence(started: float, *, refused: float, silence_s: float) -> bool:
+    """Whether a call *started* in the *silence_s* seconds after one was *refused*; times in Unix seconds."""
+    return refused + CROSSING_S < started < refused + silence_s
