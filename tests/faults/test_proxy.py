@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from surfacehost_devkit import faults
-from surfacehost_devkit.faultproxy import FaultProxy
+from surfacehost_devkit.faultproxy import FaultProxy, Passage
 from surfacehost_devkit.hostprocess import wait_until
 from surfacehost_devkit.lines import Lines, Listener
 
@@ -135,3 +135,17 @@ async def test_a_server_that_is_gone_is_a_bad_gateway(shop: Shop, proxy: FaultPr
     await shop.listener.close()
     assert (await client.get("/x")).status_code == 502
     assert [one.status for one in proxy.passages] == [502]
+
+
+async def test_which_calls_break_a_silence(proxy: FaultProxy) -> None:
+    proxy.passages = [
+        Passage(name="PUT /long", started=0.0, ended=1.0, pause_s=9.0),
+        *(Passage(name="PUT /long", started=at) for at in (1.4, 1.6, 9.9, 10.1)),
+        Passage(name="PUT /short", started=20.0, ended=21.0, pause_s=0.6),
+        *(Passage(name="PUT /short", started=at) for at in (21.1, 21.3, 21.7)),
+    ]
+    assert proxy.in_pauses("PUT *") == [
+        "PUT /long, 0.60 s into 9 s",
+        "PUT /long, 8.90 s into 9 s",
+        "PUT /short, 0.30 s into 0.6 s",
+    ]
