@@ -7,14 +7,14 @@ from time import monotonic
 import pytest
 
 from surfacehost_devkit.fakes import FakeMemory
-from surfacehost_telegram.bot import FRAME, MAX_UPLOADS, Flooded, Turn
+from surfacehost_telegram.bot import FRAME, MAX_UPLOADS, MESSAGE, Flooded, Turn
 from surfacehost_telegram.budget import BotBudget, ChatBudget
 from surfacehost_telegram.limiter import ChatBudgets, Dropped
 
 
 def take(budget: ChatBudget, now: float, *, frame: bool = False) -> float:
     """Take one call as soon as there is room; when that was."""
-    now += budget.wait(now, frame=frame)
+    now += budget.wait(now, FRAME if frame else MESSAGE)
     budget.spend(now)
     return now
 
@@ -35,12 +35,12 @@ def test_a_group_takes_eighteen_a_minute() -> None:
 
 def test_an_album_takes_as_much_as_its_messages() -> None:
     budget, bot = ChatBudget(group=True, now=0.0), BotBudget()
-    assert budget.wait(0.0, messages=10) == 0
-    budget.spend(0.0, messages=10)
+    assert budget.wait(0.0, Turn(messages=10)) == 0
+    budget.spend(0.0, Turn(messages=10))
     assert budget.wait(0.0) == pytest.approx(8 / 0.9)  # of a burst of three seven are owed
-    assert budget.wait(20.0, messages=8) == 0
-    assert budget.wait(20.0, messages=9) == 40
-    budget.spend(20.0, messages=8)
+    assert budget.wait(20.0, Turn(messages=8)) == 0
+    assert budget.wait(20.0, Turn(messages=9)) == 40
+    budget.spend(20.0, Turn(messages=8))
     assert budget.wait(40.0) == 20
     for _ in range(2):
         assert bot.wait(0.0, messages=10) == 0
@@ -53,7 +53,7 @@ def test_frames_leave_room() -> None:
     budget, now = ChatBudget(group=True, now=0.0), 0.0
     for _ in range(8):
         now = take(budget, now, frame=True) + 5
-    assert budget.wait(now, frame=True) > 10
+    assert budget.wait(now, FRAME) > 10
     assert budget.wait(now) == 0
     budget.spend(now)
     budget.spend(now)
@@ -62,18 +62,19 @@ def test_frames_leave_room() -> None:
 
 def test_a_mark_is_put_where_there_is_room_to_take_it_away_and_that_takes_no_others_room() -> None:
     budget, now = ChatBudget(group=True, now=0.0), 0.0
+    mark, taken_away = Turn(is_frame=True, promises=True), Turn(is_promised=True)
     for _ in range(4):
-        now += budget.wait(now, frame=True, promises=True)
-        budget.spend(now, promises=True)
-    assert now < 10 < budget.wait(now, frame=True)
+        now += budget.wait(now, mark)
+        budget.spend(now, mark)
+    assert now < 10 < budget.wait(now, FRAME)
     for _ in range(10):
         now = take(budget, now)
     assert now < 20 < budget.wait(now)
     for _ in range(4):
-        now += budget.wait(now, promised=True)
-        budget.spend(now, promised=True)
+        now += budget.wait(now, taken_away)
+        budget.spend(now, taken_away)
     assert now < 25
-    assert budget.wait(now, promised=True) > 30  # nobody promised that one
+    assert budget.wait(now, taken_away) > 30  # nobody promised that one
 
 
 def test_a_penalty_shuts_the_chat() -> None:

@@ -37,7 +37,7 @@ class Turn:
     """What is to be done when its turn has come, right before the call."""
 
 
-FRAME = Turn(is_frame=True)
+MESSAGE, FRAME = Turn(), Turn(is_frame=True)
 
 MOST = 100
 """Updates in one answer to getUpdates; Telegram's own limit."""

@@ -3,6 +3,8 @@
 import asyncio
 from collections import deque
 
+from surfacehost_telegram.bot import MESSAGE, Turn
+
 
 class ChatBudget:
     """What one chat may take."""
@@ -28,19 +30,17 @@ class ChatBudget:
         self._draft_at = now
         self._shut_until = now
 
-    def wait(
-        self, now: float, *, frame: bool = False, messages: int = 1, promises: bool = False, promised: bool = False
-    ) -> float:
+    def wait(self, now: float, turn: Turn = MESSAGE) -> float:
         """Seconds until a call fits in; 0: now. A frame must leave room for a message.
 
         For more *messages* than a burst it is the time for a burst: what it takes beyond that is waited for afterwards.
         One that *promises* another needs room for both in the minute, and the one that is *promised* has it already.
         """
         self._refresh(now)
-        missing = (2.0 if frame else min(messages, self.BURST)) - self._tokens
+        missing = (2.0 if turn.is_frame else min(turn.messages, self.BURST)) - self._tokens
         waits = [0.0, self._shut_until - now, missing / self.RATE]
-        room = self.A_MINUTE - (self.RESERVE if frame else messages - 1) - promises
-        if self._group and len(self._minute) >= room and not (promised and self._promised):
+        room = self.A_MINUTE - (self.RESERVE if turn.is_frame else turn.messages - 1) - turn.promises
+        if self._group and len(self._minute) >= room and not (turn.is_promised and self._promised):
             waits.append(self._minute[-room] + self.MINUTE_S - now)
         return max(waits)
 
@@ -52,20 +52,18 @@ class ChatBudget:
         """Seconds until the chat takes anything at all; 0: now."""
         return max(0.0, self._shut_until - now)
 
-    def spend(
-        self, now: float, *, draft: bool = False, messages: int = 1, promises: bool = False, promised: bool = False
-    ) -> None:
+    def spend(self, now: float, turn: Turn = MESSAGE, *, draft: bool = False) -> None:
         """Count a call, and with it the one that it *promises*."""
         if draft:
             self._draft_at = now + self.DRAFT_EVERY_S
             return
-        self._tokens -= messages
+        self._tokens -= turn.messages
         if not self._group:
             return
-        if promised and self._promised:
+        if turn.is_promised and self._promised:
             self._minute.remove(self._promised.popleft())
-        self._minute.extend([now] * (messages + promises))
-        if promises:
+        self._minute.extend([now] * (turn.messages + turn.promises))
+        if turn.promises:
             self._promised.append(now)
 
     def shut(self, now: float, seconds: float) -> None:

@@ -19,7 +19,7 @@ from telegram.error import TelegramError
 from telegram.ext import BaseRateLimiter
 
 from surfacehost import Memory, NotReady
-from surfacehost_telegram.bot import MAX_CALLS, MAX_UPLOADS, Flooded, Json, Turn
+from surfacehost_telegram.bot import MAX_CALLS, MAX_UPLOADS, MESSAGE, Flooded, Json, Turn
 from surfacehost_telegram.budget import BotBudget, ChatBudget
 
 PATIENCE_S = 60.0
@@ -68,7 +68,7 @@ class ChatBudgets(BaseRateLimiter[Turn]):
         rate_limit_args: Turn | None,
     ) -> Result:
         """Make the call when its chat has room for it. Raises Dropped, and Flooded for a chat shut for long."""
-        turn, chat = rate_limit_args or Turn(), data.get("chat_id")
+        turn, chat = rate_limit_args or MESSAGE, data.get("chat_id")
         if endpoint == "answerCallbackQuery":  # somebody's finger is on the button: it waits for no upload
             return await callback(*args, **kwargs)
         if chat is None:
@@ -128,18 +128,12 @@ class ChatBudgets(BaseRateLimiter[Turn]):
             await _wait_until_free(lambda: budget.penalty(monotonic()))
             return
         if turn.is_frame:
-            wait = budget.draft_wait(now) if is_draft else budget.wait(now, frame=True, promises=turn.promises)
+            wait = _wait(budget, turn, is_draft=is_draft)
             if budget.line.locked() or self._calls.locked() or max(wait, self._bot.wait(now, frame=True)) > 0:
                 raise Dropped("no room")
         async with budget.line:
             await _wait_until_free(lambda: _wait(budget, turn, is_draft=is_draft))
-            budget.spend(
-                monotonic(),
-                draft=is_draft,
-                messages=turn.messages,
-                promises=turn.promises,
-                promised=turn.is_promised,
-            )
+            budget.spend(monotonic(), turn, draft=is_draft)
 
     async def _note(self, chat: str, seconds: float) -> None:
         """Keep a penalty: a call that a new process makes in the middle of it would prolong it."""
@@ -168,9 +162,7 @@ class ChatBudgets(BaseRateLimiter[Turn]):
 def _wait(budget: ChatBudget, turn: Turn, *, is_draft: bool) -> float:
     """Seconds until the chat has room for a call."""
     now = monotonic()
-    if is_draft:
-        return budget.draft_wait(now)
-    return budget.wait(now, messages=turn.messages, promised=turn.is_promised)
+    return budget.draft_wait(now) if is_draft else budget.wait(now, turn)
 
 
 def _noted(seconds: float) -> Json:
