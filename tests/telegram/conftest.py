@@ -199,9 +199,9 @@ class Post:
         self.begin()
         self.client = FakeClient(self.surface)
 
-    def begin(self) -> None:
+    def begin(self, **settings: Any) -> None:
         """As a new process, which has heard of everything that its memory does not tell."""
-        self.surface = self.desk.surface(self.bot)
+        self.surface = self.desk.surface(self.bot, **settings)
         self.surface._sender._ids.caught_up()
 
     def team(self) -> Chat:

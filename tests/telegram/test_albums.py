@@ -1,5 +1,6 @@
 """Several files in one answer: which are shown as one, and what comes of them where that can't be."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -9,7 +10,7 @@ import pytest
 from tests.telegram.conftest import Post
 from tests.telegram.test_files import SHOWN
 
-from surfacehost import File, NotReady, Reply
+from surfacehost import File, NotReady, Reply, Uncertain
 from surfacehost_devkit.botapi import Fault, faults
 from surfacehost_devkit.botapi import Message as Sent
 from surfacehost_telegram import send
@@ -110,6 +111,27 @@ async def test_what_is_in_doubt_comes_once(method: str, earlier: int, fault: Fau
     await post.send(replace(reply, repeated=True, note=post.client.notes[reply.id]))
     sent = post.api.world.replies(post.alice.id)
     assert shown(sent) == [["photo"] * 9, ["voice"], ["document"] * 2, ["audio"]]
+
+
+@pytest.mark.parametrize("known", [0, 2, 3])
+async def test_after_a_restore_what_follows_is_not_taken_for_what_has_arrived(known: int, post: Post) -> None:
+    """The copy tells nothing of the *known* messages that had arrived; a look for what follows them is broken off."""
+    reply = several(post, PHOTO, PHOTO, VOICE, PLAN)
+    methods = {0: "sendMediaGroup", 2: "sendVoice", 3: "sendDocument"}
+    post.api.faults.plan(methods[known], faults.too_many(300))
+    with pytest.raises(NotReady):
+        await post.send(reply)
+    assert len(post.api.world.replies(post.alice.id)) == known
+    post.client.notes.clear()
+    post.desk.memory.values.clear()
+    post.begin(restored_at=time.time())
+    post.api.faults.plan("editMessageReplyMarkup", faults.delay(0), times=4)
+    post.api.faults.plan("editMessageReplyMarkup", faults.reset())
+    restored = replace(reply, repeated=True)
+    with pytest.raises(Uncertain):
+        await post.send(restored)
+    await post.send(replace(restored, note=post.client.notes.get(reply.id)))
+    assert shown(post.api.world.replies(post.alice.id)) == [["photo"] * 2, ["voice"], ["document"]]
 
 
 async def test_others_talk_in_the_middle_of_an_album(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,7 +164,10 @@ class Sender:
     async def _find(self, errand: Errand, letter: Letter) -> Ids:
         """Under which ids the letter is in its chat, none if it is not. While that can't be told it is uncertain."""
         reply, chat = errand.reply, letter.chat
-        tried = {"chat": chat, "after": reply.event.native.get("message_id", 0), "at": 0.0} | dict(errand.known or {})
+        # Behind what has arrived of this reply already: that is not to be taken for what follows it.
+        asked = reply.event.native.get("message_id", 0)
+        older = await self._memory.get(f"last:{chat}") if errand.part and errand.known is None else asked
+        tried = {"chat": chat, "after": older or asked, "at": 0.0} | dict(errand.known or {})
         if tried["chat"] != chat:
             return []  # what was written in the group that moved here has no id here
         grace_s = GRACE_S * min(1 + sum(file.size for file in letter.files) / GRACE_BYTES, MOST_GRACES)
@@ -174,7 +177,7 @@ class Sender:
 
         async def passed(message_id: int, end: int) -> None:
             # So that looking goes on there, whatever ends it, and no further: newer ids keep coming.
-            await errand.client.note(reply, tried | {"after": message_id, "until": end})
+            await errand.note(tried | {"after": message_id, "until": end})
 
         is_old = reply.event.at < self._restored_until
         ids = self._ids.unknown(chat, after=tried["after"], reply=reply.id, long_ago=is_old)
