@@ -13,6 +13,7 @@ from tests.telegram.test_files import SHOWN
 from surfacehost import File, NotReady, Reply, Uncertain
 from surfacehost_devkit.botapi import Fault, faults
 from surfacehost_devkit.botapi import Message as Sent
+from surfacehost_devkit.fakes import FakeClient
 from surfacehost_telegram import send
 from surfacehost_telegram.budget import ChatBudget
 from surfacehost_telegram.upload import CLOUD_BYTES
@@ -132,6 +133,23 @@ async def test_after_a_restore_what_follows_is_not_taken_for_what_has_arrived(kn
         await post.send(restored)
     await post.send(replace(restored, note=post.client.notes.get(reply.id)))
     assert shown(post.api.world.replies(post.alice.id)) == [["photo"] * 2, ["voice"], ["document"]]
+
+
+async def test_what_arrived_does_not_come_again_where_what_follows_could_not_be_tried(post: Post) -> None:
+    reply = several(post, PHOTO, PHOTO, VOICE)
+
+    class Full(FakeClient):
+        async def note(self, reply: Reply, value: Any) -> None:
+            if value.get("part"):
+                raise NotReady("the disk is full")
+            await super().note(reply, value)
+
+    post.client = Full(post.surface)
+    with pytest.raises(NotReady) as failed:
+        await post.send(reply)
+    notes, post.client = post.client.notes, FakeClient(post.surface)
+    await post.send(replace(reply, repeated=isinstance(failed.value, Uncertain), note=notes[reply.id]))
+    assert shown(post.api.world.replies(post.alice.id)) == [["photo"] * 2, ["voice"]]
 
 
 async def test_others_talk_in_the_middle_of_an_album(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:

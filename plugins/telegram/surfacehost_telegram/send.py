@@ -90,6 +90,7 @@ class Sender:
         known: Note | None = reply.note
         part, is_apart = (known or {}).get("part", 0), (known or {}).get("apart", False)
         letters += letters[-1:] * (part + 1 - len(letters))  # files gone from the disk are a sentence by now
+        has_begun = False
         async with self._line(chat):
             while part < len(letters):
                 letter = letters[part] if is_apart else together(letters[part:], self._most_bytes)
@@ -98,8 +99,12 @@ class Sender:
                     await self._bring(errand, letter)
                 except _NoAlbum as refused:
                     is_apart, known = True, refused.known
+                except NotReady as error:
+                    if has_begun:  # of the reply as a whole it is not sure that nothing of it arrived
+                        raise Uncertain(str(error), retry_after=error.retry_after) from error
+                    raise
                 else:
-                    part, known = part + letter.messages, None
+                    part, known, has_begun = part + letter.messages, None, True
 
     async def place(self, preview: Reply, letter: Letter, client: PlatformClient) -> int:
         """Send *letter*, which is *preview*, as the message that the answer will be; its id, which is noted.
