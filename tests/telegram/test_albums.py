@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
@@ -20,7 +21,7 @@ from surfacehost_telegram.upload import CLOUD_BYTES
 
 pytestmark = pytest.mark.usefixtures("hurry")
 
-PHOTO, LONG, FILM, VOICE, SONG, PLAN = (SHOWN[number] for number in (0, 2, 5, 6, 7, 8))
+PHOTO, LONG, GIF, FILM, VOICE, SONG, PLAN = (SHOWN[number] for number in (0, 2, 4, 5, 6, 7, 8))
 
 
 def several(post: Post, *files: tuple[str, str, bytes, str], **more: Any) -> Reply:
@@ -232,3 +233,63 @@ async def test_where_files_are_gone_when_it_goes_on_the_sentence_about_them_is_s
     gone = Reply(id=reply.id, event=post.event, kind="notice", body={"text": "gone", "entities": []}, repeated=True)
     await post.send(replace(gone, note=post.client.notes[reply.id]))
     assert shown(post.api.world.replies(post.alice.id)) == [["voice"], ["gone"]]
+
+
+def left(reply: Reply, *gone: int) -> Reply:
+    """As the host makes it when those files are *gone*: without them, and with a sentence about them."""
+    album = tuple(file for number, file in enumerate(reply.album) if number not in gone)
+    told = {"text": "gone: " + " ".join(map(str, gone)), "entities": []}
+    return replace(reply, file=album[0], album=album if album[1:] else (), body=told, repeated=True)
+
+
+LOST, UNHEARD = faults.reset(), faults.drop_after()
+
+GONE: dict[str, tuple[str, Fault, tuple[int, ...], list[str]]] = {
+    "one that had arrived": ("sendDocument", LOST, (0,), ["voice", "document", "animation", "voice"]),
+    "the same, unheard": ("sendDocument", UNHEARD, (0,), ["voice", "document", "animation", "voice"]),
+    "one to come": ("sendDocument", UNHEARD, (2,), ["voice", "document", "voice", "gone: 2"]),
+    "the one in doubt": ("sendDocument", LOST, (1,), ["voice", "animation", "voice", "gone: 1"]),
+    "that and one before": ("sendDocument", LOST, (0, 1), ["voice", "animation: gone: 0 1", "voice"]),
+    "all to come": ("sendDocument", LOST, (1, 2, 3), ["voice", "gone: 1 2 3"]),
+    "the first, in doubt": ("sendVoice", LOST, (0,), ["document: gone: 0", "animation", "voice"]),
+}
+
+
+@pytest.mark.parametrize(("method", "fault", "gone", "comes"), GONE.values(), ids=GONE)
+async def test_files_gone_from_the_disk_after_a_crash_take_no_other_along(
+    method: str, fault: Fault, gone: Sequence[int], comes: list[str], post: Post
+) -> None:
+    reply = several(post, VOICE, PLAN, GIF, VOICE)
+    post.api.faults.plan(method, fault)
+    with pytest.raises(NotReady):
+        await post.send(reply)
+    post.begin()
+    await post.send(replace(left(reply, *gone), note=post.client.notes[reply.id]))
+    sent = post.api.world.replies(post.alice.id)
+    shown_as = [(one.content.shown_as if one.content.document else "", one.text) for one in sent]
+    assert [": ".join(filter(None, both)) for both in shown_as] == comes
+
+
+@pytest.mark.parametrize(("fault", "first"), [(UNHEARD, 10), (LOST, 9)], ids=["done", "not done"])
+async def test_an_album_in_doubt_is_looked_for_also_without_a_file_that_is_gone(
+    fault: Fault, first: int, post: Post
+) -> None:
+    reply = several(post, *[PHOTO] * 12, VOICE)
+    post.api.faults.plan("sendMediaGroup", fault)
+    with pytest.raises(NotReady):
+        await post.send(reply)
+    post.begin()
+    await post.send(replace(left(reply, 0), note=post.client.notes[reply.id]))
+    assert shown(post.api.world.replies(post.alice.id)) == [["photo"] * first, ["photo"] * 2, ["voice"]]
+
+
+async def test_a_sentence_about_files_that_are_gone_is_looked_for_as_well(post: Post) -> None:
+    reply = several(post, VOICE, PLAN)
+    post.api.faults.plan("sendDocument", faults.reset())
+    with pytest.raises(NotReady):
+        await post.send(reply)
+    post.api.faults.plan("sendMessage", faults.drop_after())
+    for ending in (pytest.raises(NotReady), nullcontext()):
+        with ending:
+            await post.send(replace(left(reply, 1), note=post.client.notes[reply.id]))
+    assert shown(post.api.world.replies(post.alice.id)) == [["voice"], ["gone: 1"]]

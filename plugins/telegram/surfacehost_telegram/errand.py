@@ -3,11 +3,12 @@
 A note says one of two things of the letter *part* of a reply. ``after`` and ``at``: it was about to be sent as a new
 message, then, with an id above that one. ``placed``: it is, or becomes, that message of ours, by an edit, which can be
 repeated without harm. ``stale`` is a message that is to go once the letter has arrived. ``apart``: Telegram took no
-album, so the files of the reply come one by one.
+album, so the files of the reply come one by one. ``files``: what those still to come are called on the disk, the first
+``messages`` of them in this letter.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,10 @@ class Errand:
     client: PlatformClient
     part: int = 0
     is_apart: bool = False
+    files: Sequence[str] = ()
+    """What the files still to come are called on the disk, its own first; empty: words."""
+    messages: int = 1
+    """How many of them it brings."""
     known: Note | None = None
     """What was noted of it; none: no call was made."""
 
@@ -64,6 +69,8 @@ class Errand:
 
     async def note(self, told: Note, stale: int | None = None) -> None:
         """Keep *told* with the reply. Raises NotReady when it can't be stored."""
-        more = ({"part": self.part} if self.part else {}) | ({"stale": stale} if stale else {})
+        more: dict[str, Any] = ({"part": self.part} if self.part else {}) | ({"stale": stale} if stale else {})
         more |= {"apart": True} if self.is_apart else {}
+        if self.part or len(self.files) > 1:
+            more |= {"files": [*self.files], "messages": self.messages}
         await self.client.note(self.reply, {**told, **more})

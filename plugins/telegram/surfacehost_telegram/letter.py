@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
@@ -39,6 +40,8 @@ class Letter:
     choices: tuple[Choice, ...] = field(default=())
     """What its buttons say."""
     files: tuple[Upload, ...] = ()
+    stored: str = ""
+    """What its file, or the one that it is told instead of, is called on the host's disk; of an album, the first."""
 
     @property
     def is_album(self) -> bool:
@@ -100,6 +103,7 @@ def _is_album(files: Sequence[Upload]) -> bool:
 
 
 def _with_file(letter: Letter, file: Upload, most_bytes: int) -> Letter:
+    letter = replace(letter, stored=file.content.name if isinstance(file.content, Path) else "")
     if file.size <= most_bytes:
         return replace(letter, files=(file,))
     log.warning("%s has %d bytes, too much for Telegram; chat %s is told so", file.name, file.size, letter.chat)

@@ -15,9 +15,10 @@ from surfacehost_telegram.bot import Bot, Flooded
 from surfacehost_telegram.calls import Ids, deliver, edit, post
 from surfacehost_telegram.elsewhere import explained
 from surfacehost_telegram.errand import Errand, Note
-from surfacehost_telegram.letter import Letter, letters_of, together
+from surfacehost_telegram.letter import Letter, letters_of
 from surfacehost_telegram.outcome import Outcome, outcome
 from surfacehost_telegram.readback import MessageIds, find_own
+from surfacehost_telegram.remaining import remaining
 from surfacehost_telegram.settings import Delivery
 from surfacehost_telegram.upload import CLOUD_BYTES
 
@@ -87,24 +88,21 @@ class Sender:
         """
         chat = await self.chat_of(reply.event)
         letters = letters_of(reply, chat, answers=answers, most_bytes=self._most_bytes)
-        known: Note | None = reply.note
-        part, is_apart = (known or {}).get("part", 0), (known or {}).get("apart", False)
-        letters += letters[-1:] * (part + 1 - len(letters))  # files gone from the disk are a sentence by now
-        has_begun = False
+        is_apart, has_begun = (reply.note or {}).get("apart", False), False
+        rest = remaining(letters, reply.note)
         async with self._line(chat):
-            while part < len(letters):
-                letter = letters[part] if is_apart else together(letters[part:], self._most_bytes)
-                errand = Errand(reply=reply, client=client, part=part, is_apart=is_apart, known=known)
+            while rest.letters:
+                letter = rest.next(self._most_bytes, is_apart=is_apart)
                 try:
-                    await self._bring(errand, letter)
+                    await self._bring(rest.errand(reply, client, letter, is_apart=is_apart), letter)
                 except _NoAlbum as refused:
-                    is_apart, known = True, refused.known
+                    is_apart, rest = True, replace(rest, known=refused.known)
                 except NotReady as error:
                     if has_begun:  # of the reply as a whole it is not sure that nothing of it arrived
                         raise Uncertain(str(error), retry_after=error.retry_after) from error
                     raise
                 else:
-                    part, known, has_begun = part + letter.messages, None, True
+                    rest, has_begun = rest.behind(letter), True
 
     async def place(self, preview: Reply, letter: Letter, client: PlatformClient) -> int:
         """Send *letter*, which is *preview*, as the message that the answer will be; its id, which is noted.
