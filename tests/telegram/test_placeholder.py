@@ -62,6 +62,28 @@ async def test_a_placeholder_that_somebody_deleted_is_sent_again(desk: Desk, api
     assert texts(api, alice) == ["echo: hi"]
 
 
+REFUSALS = {
+    "too long": "Bad Request: message is too long",
+    "not to be edited": "Bad Request: message can't be edited",
+    "gone": "Bad Request: message to edit not found",
+}
+
+
+@pytest.mark.parametrize("reason", REFUSALS.values(), ids=REFUSALS)
+async def test_where_no_placeholder_takes_the_answer_it_is_a_message(reason: str, desk: Desk, api: BotApi) -> None:
+    alice, bot = api.world.person(), api.world.bot()
+    async with desk.host(desk.surface(bot, delivery="edit")) as host:
+        api.faults.plan("editMessageText", faults.error(400, reason), times=100)
+        if "too long" in reason:
+            api.faults.plan("sendMessage", faults.delay(0))
+            api.faults.plan("sendMessage", faults.error(400, reason))
+        api.world.write(alice, "hi")
+        await host.until(lambda: host.settled, 5)
+    *placeholders, answer = api.world.replies(alice.id)
+    assert [one.text for one in placeholders] == ([PLACEHOLDER] if "not found" in reason else [])
+    assert answer.content.document if "too long" in reason else answer.text == "echo: hi"
+
+
 async def test_formatting_and_parts_arrive(desk: Desk, api: BotApi) -> None:
     alice, bot = api.world.person(), api.world.bot()
     async with desk.host(desk.surface(bot, delivery="edit")) as host:

@@ -217,19 +217,20 @@ class Sender:
 
     async def _make(self, errand: Errand, letter: Letter, placed: int | None) -> tuple[str, Ids, int | None]:
         """Where the letter is now, under which ids, and which message it leaves behind that is to go."""
-        stale = errand.stale(letter.chat)
+        stale, is_direct = errand.stale(letter.chat), self._delivery != "edit"
         while True:
             if placed is not None:
                 if not letter.files and (refusal := await self._edit_into(placed, letter)) is None:
                     return letter.chat, [placed], stale
                 is_there = letter.files or refusal == "can't be edited"
                 stale, placed = placed if is_there else stale, None
-            if self._delivery != "edit" or letter.files:
+            if is_direct or letter.files:
                 return *await self._post(errand, letter, stale), stale
             # A placeholder is sent, its id noted, and made the message.
             chat, [placed] = await self._post(errand, _placeholder(letter), stale)
             letter = replace(letter, chat=chat)
             await errand.note_placed(chat, placed)
+            is_direct = True  # should it not take the letter: another one would not either
 
     async def _edit_into(self, placed: int, letter: Letter) -> str | None:
         """Make the message *placed* the letter; none: it is, else why it can't be."""
