@@ -174,8 +174,10 @@ class Sender:
         if tried["chat"] != chat:
             return []  # what was written in the group that moved here has no id here
         grace_s = GRACE_S * min(1 + sum(file.size for file in letter.files) / GRACE_BYTES, MOST_GRACES)
-        # By a clock that may have been turned: never more than the whole, never less than nothing.
-        await asyncio.sleep(min(grace_s, max(0.0, tried["at"] + grace_s - time.time())))
+        # By a clock that may have been turned: never more than the whole, never less than nothing. Not by the clock for
+        # files, which may have been on their way for minutes when the process died; but once.
+        is_whole = bool(letter.files and tried["at"] and "until" not in tried)
+        await asyncio.sleep(grace_s if is_whole else min(grace_s, max(0.0, tried["at"] + grace_s - time.time())))
         await self._know_ids()
 
         async def passed(message_id: int, end: int) -> None:
