@@ -11,7 +11,7 @@ import pytest
 from tests.telegram.conftest import Post
 from tests.telegram.test_files import SHOWN
 
-from surfacehost import File, NotReady, Reply, Uncertain
+from surfacehost import File, NotReady, Reply, Uncertain, Undeliverable
 from surfacehost_devkit.botapi import Fault, faults
 from surfacehost_devkit.botapi import Message as Sent
 from surfacehost_devkit.fakes import FakeClient
@@ -60,6 +60,25 @@ async def test_an_album_is_no_larger_than_a_request_may_be(post: Post) -> None:
     assert shown(sent) == [["document"], ["⚠️ 0.x (50.0 MB) is too large for Telegram."], ["document"] * 2]
     post.api.faults.plan("sendMediaGroup", faults.answer(413, "<html>too large</html>"))
     assert shown(await post.send(replace(reply, id="again"))) == [["document"]] * 4
+
+
+@pytest.mark.parametrize("reason", ["MEDIA_INVALID", "DOCUMENT_INVALID", "VIDEO_CONTENT_TYPE_INVALID", "no such words"])
+async def test_one_that_is_refused_in_any_words_takes_no_other_along(reason: str, post: Post) -> None:
+    refusal = faults.error(400, f"Bad Request: {reason}")
+    post.api.faults.plan("sendMediaGroup", refusal)
+    post.api.faults.plan("sendVideo", refusal)
+    post.api.faults.plan("sendDocument", refusal)
+    sent = await post.send(several(post, PHOTO, FILM, PHOTO))
+    assert shown(sent) == [["photo"], ["⚠️ Telegram does not take 1.x (0.0 kB)."], ["photo"]]
+
+
+@pytest.mark.parametrize("reason", ["not enough rights to send videos to the chat", "CHAT_SEND_VIDEOS_FORBIDDEN"])
+async def test_a_chat_that_takes_no_files_is_not_asked_again_for_each_form(reason: str, post: Post) -> None:
+    post.api.faults.plan("sendVideo", faults.error(400, f"Bad Request: {reason}"))
+    with pytest.raises(Undeliverable):
+        await post.send(several(post, FILM, VOICE))
+    assert len(post.api.calls.of("sendVideo")) == 1
+    assert post.api.calls.of("sendDocument") == []
 
 
 async def test_where_its_topic_is_gone_it_goes_to_the_chat_and_says_so(post: Post) -> None:

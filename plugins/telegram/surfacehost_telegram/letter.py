@@ -13,7 +13,7 @@ from surfacehost import Choice, Event, Reply
 from surfacehost_render.telegram.entities import units
 from surfacehost_telegram.bot import Oversized
 from surfacehost_telegram.instead import instead
-from surfacehost_telegram.outcome import Outcome, outcome
+from surfacehost_telegram.outcome import Outcome, may_be_of_a_file, outcome
 from surfacehost_telegram.upload import ALBUM, ANSWER, DOCUMENT, Upload
 
 CAPTION, MESSAGE = 1024, 4096
@@ -139,6 +139,8 @@ def correct(letter: Letter, error: Exception) -> Letter | None:
         case Outcome.FORMATTING | Outcome.TOO_LONG:
             return _simpler(letter, error)
         case Outcome.FILE if len(letter.files) == 1:
+            return _other_than(letter, letter.files[0], error)
+        case Outcome.REFUSED if len(letter.files) == 1 and may_be_of_a_file(error):
             return _other_than(letter, letter.files[0], error)
         case Outcome.TOPIC_GONE if letter.topic is not None:
             log.warning("topic %s of chat %s is gone; its answer goes to the chat", letter.topic, letter.chat)

@@ -18,6 +18,18 @@ _FILE_WORDS = (
     "wrong type of the web page content",
     "media_empty",
 )
+_CHAT_WORDS = (
+    "right",
+    "chat",
+    "channel",
+    "peer",
+    "user",
+    "forbidden",
+    "blocked",
+    "deactivated",
+    "slowmode",
+    "required",
+)
 _NEVER_LEFT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -81,3 +93,14 @@ def _refusal(reason: str) -> Outcome:
     if any(word in reason for word in ("entit", "url", "emoji", "utf-8", "parse")):
         return Outcome.FORMATTING
     return Outcome.REFUSED
+
+
+def may_be_of_a_file(error: Exception) -> bool:
+    """Whether a refusal in words that nobody knows may be one of the file that was sent.
+
+    It is taken for that unless it speaks of the chat, or of who may write what there; the names are listed at
+    https://core.telegram.org/method/messages.sendMedia#possible-errors (``MEDIA_INVALID``, ``PEER_ID_INVALID``).
+    """
+    if not isinstance(error, BadRequest) or outcome(error) is not Outcome.REFUSED:
+        return False
+    return not any(word in error.message.casefold() for word in _CHAT_WORDS)
