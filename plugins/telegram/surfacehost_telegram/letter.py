@@ -138,9 +138,7 @@ def correct(letter: Letter, error: Exception) -> Letter | None:
             return letter  # the limiter holds the next call back until the chat is open again
         case Outcome.FORMATTING | Outcome.TOO_LONG:
             return _simpler(letter, error)
-        case Outcome.FILE if len(letter.files) == 1:
-            return _other_than(letter, letter.files[0], error)
-        case Outcome.REFUSED if len(letter.files) == 1 and may_be_of_a_file(error):
+        case Outcome.FILE | Outcome.REFUSED if len(letter.files) == 1 and may_be_of_a_file(error):
             return _other_than(letter, letter.files[0], error)
         case Outcome.TOPIC_GONE if letter.topic is not None:
             log.warning("topic %s of chat %s is gone; its answer goes to the chat", letter.topic, letter.chat)

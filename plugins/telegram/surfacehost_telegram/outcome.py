@@ -96,11 +96,12 @@ def _refusal(reason: str) -> Outcome:
 
 
 def may_be_of_a_file(error: Exception) -> bool:
-    """Whether a refusal in words that nobody knows may be one of the file that was sent.
+    """Whether it may be the file that was sent which is not taken.
 
-    It is taken for that unless it speaks of the chat, or of who may write what there; the names are listed at
-    https://core.telegram.org/method/messages.sendMedia#possible-errors (``MEDIA_INVALID``, ``PEER_ID_INVALID``).
+    What is refused in words that nobody knows is taken for that, unless they speak of the chat, or of who may write
+    what there: https://core.telegram.org/method/messages.sendMedia lists them (``MEDIA_INVALID``, ``PEER_ID_INVALID``).
     """
-    if not isinstance(error, BadRequest) or outcome(error) is not Outcome.REFUSED:
-        return False
-    return not any(word in error.message.casefold() for word in _CHAT_WORDS)
+    happened = outcome(error)
+    if happened is Outcome.REFUSED and isinstance(error, BadRequest):
+        return not any(word in error.message.casefold() for word in _CHAT_WORDS)
+    return happened is Outcome.FILE
