@@ -232,7 +232,7 @@ def texts(api: BotApi, chat: Chat | Account) -> list[str]:
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up on answers early, and hold hardly any message back."""
     monkeypatch.setattr("surfacehost_telegram.bot.ANSWER_S", 0.5)
-    monkeypatch.setattr("surfacehost_telegram.send.GRACE_S", 0.05)
+    monkeypatch.setattr("surfacehost_telegram.search.GRACE_S", 0.05)
     monkeypatch.setattr("surfacehost_telegram.readback.NEWS_S", 0.2)
     monkeypatch.setattr(ChatBudget, "RATE", 50)
 

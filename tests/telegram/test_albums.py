@@ -15,7 +15,7 @@ from surfacehost import File, NotReady, Reply, Uncertain, Undeliverable
 from surfacehost_devkit.botapi import Fault, faults
 from surfacehost_devkit.botapi import Message as Sent
 from surfacehost_devkit.fakes import FakeClient
-from surfacehost_telegram import send
+from surfacehost_telegram import search
 from surfacehost_telegram.budget import ChatBudget
 from surfacehost_telegram.upload import CLOUD_BYTES
 
@@ -206,7 +206,7 @@ async def test_large_files_are_given_longer_to_arrive(post: Post) -> None:
     begun = time.time()
     await post.send(replace(reply, repeated=True, note=note | {"at": note["at"] - 90}))
     looked = post.api.calls.of("editMessageReplyMarkup")[0]
-    assert looked.started > begun + 4.9 * send.GRACE_S
+    assert looked.started > begun + 4.9 * search.GRACE_S
 
 
 @pytest.mark.parametrize("refused", ["sendPhoto", "sendDocument"])

@@ -22,7 +22,7 @@ from surfacehost_devkit.botapi import Account, Bot, BotApi, CallRecord, Chat, En
 from surfacehost_devkit.botapi import Message as Sent
 from surfacehost_devkit.hostprocess import HostProcess
 from surfacehost_devkit.turnedclock import TurnedClock
-from surfacehost_telegram import send, topics
+from surfacehost_telegram import search, topics
 from surfacehost_telegram.budget import ChatBudget
 
 WAIT_S = 20.0
@@ -217,7 +217,7 @@ def prepare() -> None:
     """
     can_show_files()
     ChatBudget.RATE = 50
-    vars(send).update(GRACE_S=0.2)
+    vars(search).update(GRACE_S=0.2)
     vars(asides).update(AGAIN_S=0.5)
     vars(topics).update(COMES_BACK_S=0.5)
 

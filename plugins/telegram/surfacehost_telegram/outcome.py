@@ -5,7 +5,7 @@ from enum import Enum
 import httpx
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, TelegramError
 
-from surfacehost import NotReady
+from surfacehost import NotReady, Uncertain, Undeliverable
 from surfacehost_telegram.bot import Flooded, Oversized
 
 _FILE_WORDS = (
@@ -105,3 +105,15 @@ def may_be_of_a_file(error: Exception) -> bool:
     if happened is Outcome.REFUSED and isinstance(error, BadRequest):
         return not any(word in error.message.casefold() for word in _CHAT_WORDS)
     return happened is Outcome.FILE
+
+
+def what_next(error: Exception) -> NotReady | Undeliverable:
+    """*error* as the instruction that it is to the host."""
+    match outcome(error):
+        case Outcome.WAIT if isinstance(error, Flooded):
+            return NotReady(f"Telegram does not take messages for this chat now: {error}", retry_after=error.seconds)
+        case Outcome.UNKNOWN:
+            return Uncertain(f"nobody knows whether Telegram took a message: {type(error).__name__}: {error}")
+        case Outcome.REFUSED | Outcome.FORMATTING | Outcome.TOO_LONG | Outcome.TOPIC_GONE | Outcome.FILE:
+            return Undeliverable(f"Telegram does not take a message for this chat: {error}")
+    return NotReady(f"a message could not be sent: {error}")

@@ -2,23 +2,23 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from weakref import WeakValueDictionary
 
-from telegram.error import BadRequest, ChatMigrated, Forbidden
+from telegram.error import BadRequest, Forbidden
 
-from surfacehost import Event, Home, NotReady, PlatformClient, Reply, Uncertain, Undeliverable
-from surfacehost_telegram.bot import Bot, Flooded
+from surfacehost import Event, Home, NotReady, PlatformClient, Reply, Uncertain
+from surfacehost_telegram.bot import Bot
 from surfacehost_telegram.calls import Ids, deliver, edit, post
 from surfacehost_telegram.elsewhere import explained
 from surfacehost_telegram.errand import Errand, Note
 from surfacehost_telegram.letter import Letter, letters_of
-from surfacehost_telegram.outcome import Outcome, outcome
-from surfacehost_telegram.readback import MessageIds, find_own
+from surfacehost_telegram.outcome import Outcome, outcome, what_next
+from surfacehost_telegram.readback import MessageIds
 from surfacehost_telegram.remaining import remaining
+from surfacehost_telegram.search import Search
 from surfacehost_telegram.settings import Delivery
 from surfacehost_telegram.upload import CLOUD_BYTES
 
@@ -27,11 +27,6 @@ AHEAD_S = 60.0
 
 PLACEHOLDER = "…"
 """What stands where an answer is about to be, with ``delivery = "edit"``."""
-
-GRACE_S = 5.0
-"""How long after a call whose answer was lost it may still be carried out; before that, looking says nothing."""
-GRACE_BYTES, MOST_GRACES = 10_000_000, 12
-"""For so many bytes of files as long again: a server passes on what it has whole. At the most so often."""
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +66,7 @@ class Sender:
         self._memory = home.memory
         self._restored_until = home.restored_at + AHEAD_S if home.restored_at else 0.0
         self._ids = ids
+        self._search = Search(bot, home.memory, ids, self._restored_until)
         self._delivery = delivery
         self._most_bytes = most_bytes
         self._gone: set[tuple[str, int | None]] = set()
@@ -111,7 +107,7 @@ class Sender:
         """
         errand = Errand(reply=preview, client=client)
         async with self._line(letter.chat):
-            await self._know_ids()
+            await self._search.know_ids()
 
             async def note(chat: str) -> None:
                 await errand.note_call(chat, await self._newest(preview, chat))
@@ -144,18 +140,18 @@ class Sender:
             if self._delivery == "once" and not errand.is_preview:
                 log.warning("reply %s in chat %s may be lost: nobody knows whether it arrived", reply.id, letter.chat)
                 return
-            found = await self._find(errand, letter) if self._delivery == "probe" else []
+            found = await self._search.find(errand, letter) if self._delivery == "probe" else []
             if found and not (errand.is_preview or letter.choices):
                 await self._arrived(errand, letter, found)
                 return
             placed = found[0] if found else None
-        await self._know_ids()
+        await self._search.know_ids()
         try:
             chat, ids, stale = await self._make(errand, letter, placed)
         except _NoAlbum:
             raise
         except Exception as error:
-            instruction = _what_next(error)
+            instruction = what_next(error)
             if isinstance(instruction, Uncertain) and self._delivery == "once" and placed is None:
                 log.warning("reply %s in chat %s may be lost: %s", reply.id, letter.chat, error)
                 return
@@ -163,54 +159,6 @@ class Sender:
         await self._arrived(errand, replace(letter, chat=chat), ids)
         if stale is not None:
             await self.remove(letter.chat, stale)
-
-    async def _find(self, errand: Errand, letter: Letter) -> Ids:
-        """Under which ids the letter is in its chat, none if it is not. While that can't be told it is uncertain."""
-        reply, chat = errand.reply, letter.chat
-        # Behind what has arrived of this reply already: that is not to be taken for what follows it.
-        asked = reply.event.native.get("message_id", 0)
-        older = await self._memory.get(f"last:{chat}") if errand.part and errand.known is None else asked
-        tried = {"chat": chat, "after": older or asked, "at": 0.0} | dict(errand.known or {})
-        if tried["chat"] != chat:
-            return []  # what was written in the group that moved here has no id here
-        grace_s = GRACE_S * min(1 + sum(file.size for file in letter.files) / GRACE_BYTES, MOST_GRACES)
-        # By a clock that may have been turned: never more than the whole, never less than nothing. Not by the clock for
-        # files, which may have been on their way for minutes when the process died; but once.
-        is_whole = bool(letter.files and tried["at"] and "until" not in tried)
-        await asyncio.sleep(grace_s if is_whole else min(grace_s, max(0.0, tried["at"] + grace_s - time.time())))
-        await self._know_ids()
-
-        async def passed(message_id: int, end: int) -> None:
-            # So that looking goes on there, whatever ends it, and no further: newer ids keep coming.
-            await errand.note(tried | {"after": message_id, "until": end})
-
-        is_old = reply.event.at < self._restored_until
-        ids = self._ids.unknown(chat, after=tried["after"], reply=reply.id, long_ago=is_old)
-        ids = [one for one in ids if one <= tried.get("until", one)]
-        found = await self._look(ids, letter, passed, 1 if errand.is_preview else letter.messages)
-        if not found:
-            log.info("reply %s has not arrived in chat %s; it is sent again", reply.id, chat)
-        else:
-            log.info("reply %s is in chat %s already: %s", reply.id, chat, ", ".join(map(str, found)))
-        return found
-
-    async def _look(
-        self, ids: Sequence[int], letter: Letter, passed: Callable[[int, int], Awaitable[None]], count: int
-    ) -> Ids:
-        """Which *count* of *ids* are the letter; what the look itself runs into leaves it uncertain."""
-        try:
-            return await find_own(self._bot, letter.chat, ids, passed, count=count, has_buttons=bool(letter.choices))
-        except ChatMigrated:
-            return []
-        except Exception as error:
-            instruction = _what_next(error)
-            if isinstance(instruction, NotReady):
-                instruction = Uncertain(str(instruction), retry_after=instruction.retry_after)
-            raise instruction from error
-
-    async def _know_ids(self) -> None:
-        await self._ids.recall(self._memory)
-        await self._ids.be_current()
 
     async def _newest(self, reply: Reply, chat: str) -> int:
         """An id in *chat* that is surely older than what is sent now; the newer the better."""
@@ -294,17 +242,5 @@ async def leave(bot: Bot, event: Event) -> None:
         await bot.leave_chat(event.chat)
     except Exception as error:
         if outcome(error) is not Outcome.REFUSED:
-            raise _what_next(error) from error
+            raise what_next(error) from error
         log.info("chat %s could not be left: %s", event.chat, error)
-
-
-def _what_next(error: Exception) -> NotReady | Undeliverable:
-    """*error* as the instruction that it is to the host."""
-    match outcome(error):
-        case Outcome.WAIT if isinstance(error, Flooded):
-            return NotReady(f"Telegram does not take messages for this chat now: {error}", retry_after=error.seconds)
-        case Outcome.UNKNOWN:
-            return Uncertain(f"nobody knows whether Telegram took a message: {type(error).__name__}: {error}")
-        case Outcome.REFUSED | Outcome.FORMATTING | Outcome.TOO_LONG | Outcome.TOPIC_GONE | Outcome.FILE:
-            return Undeliverable(f"Telegram does not take a message for this chat: {error}")
-    return NotReady(f"a message could not be sent: {error}")

@@ -19,7 +19,8 @@ from surfacehost_telegram.drafts import Drafts, draft_id_of
 from surfacehost_telegram.letter import Letter, topic_of
 from surfacehost_telegram.limiter import Dropped
 from surfacehost_telegram.outcome import Outcome, outcome
-from surfacehost_telegram.send import GRACE_S, Sender
+from surfacehost_telegram.search import GRACE_S
+from surfacehost_telegram.send import Sender
 from surfacehost_telegram.settings import Technique
 
 KEEP_S = 20.0

@@ -1,0 +1,89 @@
+"""Whether a letter whose fate is unknown is in its chat: where it may be, and when looking says something."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from telegram.error import ChatMigrated
+
+from surfacehost import Memory, NotReady, Uncertain
+from surfacehost_telegram.bot import Bot
+from surfacehost_telegram.calls import Ids
+from surfacehost_telegram.errand import Errand, Note
+from surfacehost_telegram.letter import Letter
+from surfacehost_telegram.outcome import what_next
+from surfacehost_telegram.readback import MessageIds, find_own
+
+GRACE_S = 5.0
+"""How long after a call whose answer was lost it may still be carried out; before that, looking says nothing."""
+GRACE_BYTES, MOST_GRACES = 10_000_000, 12
+"""For so many bytes of files as long again: a server passes on what it has whole. At the most so often."""
+
+log = logging.getLogger(__name__)
+
+
+class Search:
+    """Looks among the messages that may be the one."""
+
+    def __init__(self, bot: Bot, memory: Memory, ids: MessageIds, restored_until: float) -> None:
+        """*restored_until*: what was asked before then, in seconds since the epoch, an older copy may tell of."""
+        self._bot = bot
+        self._memory = memory
+        self._ids = ids
+        self._restored_until = restored_until
+
+    async def know_ids(self) -> None:
+        """Learn which ids there are already."""
+        await self._ids.recall(self._memory)
+        await self._ids.be_current()
+
+    async def find(self, errand: Errand, letter: Letter) -> Ids:
+        """Under which ids the letter is in its chat, none if it is not. While that can't be told it is uncertain."""
+        reply, chat = errand.reply, letter.chat
+        # Behind what has arrived of this reply already: that is not to be taken for what follows it.
+        asked = reply.event.native.get("message_id", 0)
+        older = await self._memory.get(f"last:{chat}") if errand.part and errand.known is None else asked
+        tried = {"chat": chat, "after": older or asked, "at": 0.0} | dict(errand.known or {})
+        if tried["chat"] != chat:
+            return []  # what was written in the group that moved here has no id here
+        await _wait(tried, letter)
+        await self.know_ids()
+
+        async def passed(message_id: int, end: int) -> None:
+            # So that looking goes on there, whatever ends it, and no further: newer ids keep coming.
+            await errand.note(tried | {"after": message_id, "until": end})
+
+        is_old = reply.event.at < self._restored_until
+        ids = self._ids.unknown(chat, after=tried["after"], reply=reply.id, long_ago=is_old)
+        ids = [one for one in ids if one <= tried.get("until", one)]
+        found = await self._look(ids, letter, passed, 1 if errand.is_preview else letter.messages)
+        if not found:
+            log.info("reply %s has not arrived in chat %s; it is sent again", reply.id, chat)
+        else:
+            log.info("reply %s is in chat %s already: %s", reply.id, chat, ", ".join(map(str, found)))
+        return found
+
+    async def _look(
+        self, ids: Sequence[int], letter: Letter, passed: Callable[[int, int], Awaitable[None]], count: int
+    ) -> Ids:
+        """Which *count* of *ids* are the letter; what the look itself runs into leaves it uncertain."""
+        try:
+            return await find_own(self._bot, letter.chat, ids, passed, count=count, has_buttons=bool(letter.choices))
+        except ChatMigrated:
+            return []
+        except Exception as error:
+            instruction = what_next(error)
+            if isinstance(instruction, NotReady):
+                instruction = Uncertain(str(instruction), retry_after=instruction.retry_after)
+            raise instruction from error
+
+
+async def _wait(tried: Note, letter: Letter) -> None:
+    """Until the call that was *tried* is either carried out or never will be."""
+    grace_s = GRACE_S * min(1 + sum(file.size for file in letter.files) / GRACE_BYTES, MOST_GRACES)
+    # By a clock that may have been turned: never more than the whole, never less than nothing.
+    wait_s = min(grace_s, max(0.0, tried["at"] + grace_s - time.time()))
+    if letter.files and tried["at"] and "until" not in tried:
+        wait_s = grace_s  # they may have been on their way for minutes when the process died; but once is enough
+    await asyncio.sleep(wait_s)
