@@ -32,6 +32,10 @@ Before = Callable[[str], Awaitable[None]]
 """What is done with the chat's id right before a call: what is not noted was never handed to Telegram."""
 
 
+class OnlyAFile(Exception):
+    """A text that Telegram finds too long is a file, and no message can be edited into that."""
+
+
 async def deliver(letter: Letter, call: Callable[[Letter], Awaitable[Ids]]) -> tuple[str, Ids]:
     """Where *call* brought *letter*, and its ids there. What can't be put right is raised as it came."""
     patience, tries = PATIENCE_S, 0
@@ -123,10 +127,10 @@ async def _post_album(bot: Bot, letter: Letter, turn: Turn, quote: ReplyParamete
 async def edit(bot: Bot, message_id: int, letter: Letter, *, is_frame: bool = False) -> Ids:
     """Make the message *message_id* say what *letter* says; its id. Buttons that the letter has not are taken away.
 
-    Raises BadRequest for a letter that can only be a file, as Telegram does for a message that is one.
+    Raises OnlyAFile for a letter that has one.
     """
     if letter.files:
-        raise BadRequest("there is no text in the message to edit")
+        raise OnlyAFile
     try:
         await bot.edit_message_text(
             letter.text,

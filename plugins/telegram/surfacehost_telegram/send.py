@@ -11,7 +11,7 @@ from telegram.error import BadRequest, Forbidden
 
 from surfacehost import Event, Home, NotReady, PlatformClient, Reply, Uncertain
 from surfacehost_telegram.bot import Bot
-from surfacehost_telegram.calls import Ids, deliver, edit, post
+from surfacehost_telegram.calls import Ids, OnlyAFile, deliver, edit, post
 from surfacehost_telegram.elsewhere import explained
 from surfacehost_telegram.errand import Errand, Note
 from surfacehost_telegram.letter import Letter, letters_of
@@ -186,6 +186,8 @@ class Sender:
         """Make the message *placed* the letter; none: it is, else why it can't be."""
         try:
             await deliver(letter, partial(edit, self._bot, placed))
+        except OnlyAFile:
+            return "can't be edited"
         except BadRequest as error:
             reason = error.message.casefold()
             if "message to edit not found" in reason:
