@@ -4,7 +4,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,20 @@ from typing import Any
 from tests.matrix.secretperson import SecretPerson
 from tests.matrix.smallhost import settings_text
 
+from surfacehost_devkit.fakes import FakeMemory
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.hostprocess import HostProcess, wait_until
+from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.turnedclock import TurnedClock
 from surfacehost_matrix import chats
 from surfacehost_matrix import homeserver as reading
+from surfacehost_matrix.chats import ASKED, Chats
+from surfacehost_matrix.failures import Declined
+from surfacehost_matrix.keyrequests import KeyRequests
 from surfacehost_matrix.surface import NO_KEY
 
+ALGORITHM = "m.megolm.v1.aes-sha2"
+ALICE, MALLORY = "@alice:ex.org", "@mallory:ex.org"
 SENTENCE = NO_KEY["en"]
 DAY = 86_400
 
@@ -65,6 +72,7 @@ async def test_a_missing_key_is_asked_for_and_withdrawn_once(
         for sparse in (False, True):  # with and without what is deprecated
             rooms.append(await carol.chat_with(bot.user_id))
             await carol.until(lambda: heard(carol, bot, rooms[-1]))
+            await name_no_key(carol, rooms[-1])
             carol.nio.holding, carol.nio.sparse = True, sparse
             await carol.send(rooms[-1], "one")
             await noted(tmp_path, "unread:%", 2 * len(rooms) - 1)
@@ -91,6 +99,52 @@ async def test_a_missing_key_is_asked_for_and_withdrawn_once(
         for code, is_told_first in (("m.unverified", True), ("m.blacklisted", False)):
             await withheld(carol, bot, device, code, is_told_first=is_told_first)
         assert all(f"{code}: not you\\n'" in host.log_text() for code in ("m.unverified", "m.blacklisted"))
+
+
+async def name_no_key(carol: SecretPerson, room: str) -> None:
+    """Send what names its key by more than a request for it could hold (Synapse: 65,536 bytes to a device)."""
+    sealed = {"algorithm": ALGORITHM, "ciphertext": "x", "session_id": "x" * 33_000}
+    async with aclosing(MatrixApi(carol.nio.homeserver, carol.nio.access_token)) as api:
+        await api.call("PUT", "rooms", room, "send", "m.room.encrypted", "no-key", json=sealed)
+
+
+class Refusing:
+    """A homeserver that takes no request for the key of one person, and what it was asked."""
+
+    device_id = "DEVICE"
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    def expect_keys(self, expected: object) -> None:
+        self.expected = expected
+
+    async def send_to_devices(self, user_id: str, _kind: str, contents: Any, *, transaction: str) -> None:
+        assert transaction
+        (content,) = contents.values()
+        self.asked.append((user_id, content))
+        if user_id == MALLORY:
+            raise Declined(413, "M_TOO_LARGE", "content too large")
+
+
+async def test_a_request_that_is_refused_holds_up_no_other() -> None:
+    homeserver: Any = Refusing()
+    memory, known = FakeMemory(), Chats("matrix", "@bot:ex.org")
+    requests = KeyRequests(homeserver, known, memory)
+    for number, (sender, room) in enumerate([(MALLORY, "!r"), (ALICE, "!r"), (ALICE, "!s")]):
+        content = {"algorithm": ALGORITHM, "session_id": "same", "sender_key": "k", "device_id": "D"}
+        content |= {"session_id": "odd"} if sender == MALLORY else {}
+        known.learn(known.unread(room, {"event_id": f"${number}", "sender": sender, "content": content}, {}))
+    await requests.settle()
+    await requests.settle()
+    bodies = [(user, content["body"]["room_id"], content["body"]["session_id"]) for user, content in homeserver.asked]
+    assert bodies == [(MALLORY, "!r", "odd"), (ALICE, "!r", "same"), (ALICE, "!s", "same")]
+    assert len({content["request_id"] for _, content in homeserver.asked}) == 3
+    homeserver.asked.clear()
+    known.learn(dict.fromkeys(known.all_unread()))
+    await requests.settle()
+    assert [(user, content["action"]) for user, content in homeserver.asked] == [(ALICE, "request_cancellation")] * 2
+    assert await memory.items(ASKED) == {}
 
 
 async def come_to_terms(host: HostProcess, carol: SecretPerson, bot: Account, room: str, request: Any) -> None:

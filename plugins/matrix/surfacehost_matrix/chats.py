@@ -7,7 +7,7 @@
 ``alias:<alias>`` the room that an alias in the settings leads to
 ``person:<id>``   what was made for a person (see ``provision``)
 ``unread:<id>``   an encrypted event whose key has not come yet
-``asked:<id>``    a session whose key was asked for, by the session's id
+``asked:<id>``    a session whose key was asked for, by its room and its id
 ``withheld:<id>`` word that a key will not come, by who says so and the key's id
 ``behind:<id>``   a room whose history can't be read now, and from where on (see ``behind``)
 ``told:<id>``     a room whose people were told that something there can't be read
@@ -231,7 +231,7 @@ class Chats:
         return dict(sorted(unread, key=lambda one: _order(one[1])))
 
     def all_asked(self) -> Notes:
-        """The key requests that are open, by session."""
+        """The key requests that are open, by room and session."""
         return {key.removeprefix(ASKED): note for key, note in self._notes.items() if key.startswith(ASKED)}
 
     def overdue(self, changed: Notes) -> tuple[Notes, Notes]:

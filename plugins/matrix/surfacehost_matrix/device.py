@@ -23,6 +23,9 @@ from surfacehost_matrix.keystore import UNREADABLE, inherit, keeping, storing
 from surfacehost_matrix.pace import Pace
 from surfacehost_matrix.requests import CALL_S, Requests
 
+LONGEST_NAME = 255
+"""Characters by which a key or a device may be called; real ones take 43, and a request for a key repeats them."""
+
 log = logging.getLogger(__name__)
 
 
@@ -127,8 +130,11 @@ class Device(Requests):
             return self.nio.olm._decrypt_megolm_no_error(event)  # noqa: SLF001 - see guards.PRIVATE_NAMES
 
     def is_sealed(self, raw: Mapping[str, Any]) -> bool:
-        """Whether *raw* can be read once its key has come."""
-        return self.nio.olm is not None and _sealed(raw) is not None
+        """Whether *raw* can be read once its key has come; not where it names a key by what no key is called."""
+        if self.nio.olm is None or (event := _sealed(raw)) is None:
+            return False
+        names = (event.session_id, event.sender_key, event.device_id)
+        return all(len(str(name or "")) <= LONGEST_NAME for name in names)
 
     def _in_clear(self, room: str, raw: Mapping[str, Any]) -> Mapping[str, Any]:
         clear = self.decrypt(room, raw) if raw.get("type") == "m.room.encrypted" else None
