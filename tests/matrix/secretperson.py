@@ -96,6 +96,13 @@ class SecretPerson:
         answer = await self.nio.room_send(room, kind, body | content, ignore_unverified_devices=True)
         return str(answer.event_id)
 
+    async def edit(self, room: str, event_id: str, text: str) -> str:
+        content: dict[str, Any] = {
+            "m.new_content": {"msgtype": "m.text", "body": text},
+            "m.relates_to": {"rel_type": "m.replace", "event_id": event_id},
+        }
+        return await self.send(room, f"* {text}", **content)
+
     async def withhold(self, room: str, user: str, device: str, code: str, reason: str) -> None:
         """Let a device know that it does not get the key of what she writes in *room*."""
         session = self.nio.olm.outbound_group_sessions[room]

@@ -81,11 +81,7 @@ async def test_encrypted_it_is_the_same(host: SmallHost, carol: SecretPerson, bo
     await carol.hears("hello")
     question = await carol.send(room, "first")
     answer = await carol.hears("echo: first")
-    edit: dict[str, Any] = {
-        "m.new_content": {"msgtype": "m.text", "body": "second"},
-        "m.relates_to": {"rel_type": "m.replace", "event_id": question},
-    }
-    changed = await carol.send(room, "* second", **edit)
+    changed = await carol.edit(room, question, "second")
     voice: dict[str, Any] = {"msgtype": "m.audio", "file": SEALED, "m.voice": {}}
     sealed = await carol.send(room, "note.ogg", **voice)
     reply: dict[str, Any] = {"m.relates_to": {"m.in_reply_to": {"event_id": answer.event_id}}}

@@ -183,7 +183,10 @@ async def test_where_no_key_comes_people_are_told_once_wherever_it_is_killed(
         await carol.until(lambda: heard(carol, bot, room))
         carol.nio.holding = True
         await carol.send(room, "unreadable")
-        await carol.send(room, "this one too")
+        taken_back = await carol.send(room, "never mind")
+        changed = await carol.send(room, "as it was")
+        await noted(tmp_path, "unread:%", 3)
+        await carol.nio.room_redact(room, taken_back)
         await noted(tmp_path, "unread:%", 2)
         host.kill()
         clock.turn(0)
@@ -195,10 +198,13 @@ async def test_where_no_key_comes_people_are_told_once_wherever_it_is_killed(
         clock.turn(DAY)
         await asyncio.to_thread(host.start)
         carol.nio.invalidate_outbound_session(room)
+        carol.nio.holding = False
+        await carol.edit(room, changed, "as it is")
+        await carol.until(lambda: "echo: as it is" in heard(carol, bot, room))
         await carol.nio.hand_over()
         await carol.send(room, "and now?")
         await carol.until(lambda: "echo: and now?" in heard(carol, bot, room))
-    assert heard(carol, bot, room)[1:] == [SENTENCE, "echo: unreadable", "echo: this one too", "echo: and now?"]
+    assert heard(carol, bot, room)[1:] == [SENTENCE, "echo: as it is", "echo: unreadable", "echo: and now?"]
 
 
 async def withheld(carol: SecretPerson, bot: Account, device: str, code: str, *, is_told_first: bool) -> None:

@@ -27,6 +27,7 @@ from surfacehost_matrix.identity.verification import Step, Verification, read_st
 from surfacehost_matrix.jsonparts import content_of
 from surfacehost_matrix.keyrequests import KeyRequests
 from surfacehost_matrix.memberships import read_invite, replacement, replaces
+from surfacehost_matrix.overtaken import overtaking
 from surfacehost_matrix.parse import Place, unreadable
 from surfacehost_matrix.prompts import Prompts
 from surfacehost_matrix.reading import Reader, as_it_is
@@ -126,9 +127,10 @@ class Sync:
         else:
             await self._put()  # nothing new: a sign of life
         self._since = response.next_batch
+        if self._homeserver.encrypts:
+            self._verification.hear(self._steps)  # before what may fail: no other sync brings them
         await self._homeserver.heard()
         if self._homeserver.encrypts:
-            self._verification.hear(self._steps)
             await self._requests.settle()
 
     def _hear_device(self, events: Sequence[Any], news: News) -> None:
@@ -234,7 +236,7 @@ class Sync:
         elif new := replacement(raw, room):
             self._hear_upgrade(raw, room, new, news)
         elif event := self._prompts.taken(raw, place) or await self._reader.read(raw, place):
-            news.events.append(event)
+            news.events.append(await overtaking(event, raw, place, self._reader, self._chats, news.notes))
 
     def _hear_upgrade(self, raw: Raw, room: str, new: str, news: News) -> None:
         if moved := self._chats.moving(room, new, raw, news.notes):
@@ -251,8 +253,9 @@ class Sync:
         for key, note in self._chats.all_unread().items():
             if clear := self._homeserver.decrypt(note["room"], note["event"]):
                 late.notes[key] = None
-                if event := await self._reader.read(clear.source, self._place(note["room"])):
-                    late.events.append(event)
+                raw, place = clear.source, self._place(note["room"])
+                if event := await self._reader.read(raw, place):
+                    late.events.append(await overtaking(event, raw, place, self._reader, self._chats, late.notes))
         if late.notes:
             await self._store(late)
 
