@@ -180,6 +180,27 @@ async def test_files_in_encrypted_rooms(
         assert (tmp_path / "in").read_bytes() == voice.path.read_bytes()
 
 
+async def test_into_a_room_that_is_encrypted_meanwhile_it_goes_encrypted(
+    host: SmallHost, carol: SecretPerson, bot: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = str((await carol.nio.room_create(is_direct=True, invite=[bot.user_id])).room_id)
+    await carol.hears("hello")
+    connection, upload = host.surface._homeserver, files._upload
+    assert connection is not None
+
+    async def switched_on(*args: Any, **more: Any) -> dict[str, Any]:
+        where = await upload(*args, **more)
+        await carol.nio.room_put_state(room, "m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"})
+        return where
+
+    monkeypatch.setattr(files, "_upload", switched_on)
+    view = file_at(tmp_path / "view.jpg", photo(1600, 1200), "image/jpeg")
+    await host.surface._sender.send(connection, reply(room, view, 0), room)
+    content = (await carol.hears("view.jpg")).source["content"]
+    assert {"file", "thumbnail_file"} <= content.keys() | content["info"].keys()
+    assert not {"url", "thumbnail_url"} & (content.keys() | content["info"].keys())
+
+
 async def test_what_people_send_is_fetched(
     host: SmallHost, chat: str, alice: MatrixPerson, homeserver: Homeserver, tmp_path: Path
 ) -> None:

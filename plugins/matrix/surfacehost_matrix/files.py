@@ -53,17 +53,24 @@ class Offers:
             return text(_too_large(file, caption, language, most), mark=mark)
         is_secret = await homeserver.is_encrypted(room)
         try:
-            where = await _upload(homeserver, file, is_secret=is_secret)
+            shown = await self._uploaded(homeserver, file, is_secret=is_secret)
+            if not is_secret and await homeserver.is_encrypted(room):  # since then: an upload may take long
+                shown = await self._uploaded(homeserver, file, is_secret=True)
         except TooLarge:  # a proxy before the homeserver takes less than that says
             return text(_too_large(file, caption, language), mark=mark)
+        said = text(caption or {"body": file.name}, mark=mark)
+        # With a caption the body is no longer the name ("Media captions").
+        spoken: dict[str, Any] = {VOICE[0]: {}} if file.mime_type.partition(";")[0] == SPOKEN else {}
+        return said | {"filename": file.name, **shown, **spoken}
+
+    async def _uploaded(self, homeserver: Homeserver, file: File, *, is_secret: bool) -> dict[str, Any]:
+        """What kind *file* is of, where it is now, and what is to be known of it. Raises TooLarge."""
+        where = await _upload(homeserver, file, is_secret=is_secret)
         info: dict[str, Any] = {"mimetype": file.mime_type, "size": file.size}
         kind = _KINDS.get(file.mime_type.partition("/")[0], "m.file")
         if kind == "m.image":
             info |= await self._look(homeserver, file, is_secret=is_secret)
-        said = text(caption or {"body": file.name}, mark=mark)
-        # With a caption the body is no longer the name ("Media captions").
-        spoken: dict[str, Any] = {VOICE[0]: {}} if file.mime_type.partition(";")[0] == SPOKEN else {}
-        return said | {"msgtype": kind, "filename": file.name, "info": info, **where, **spoken}
+        return {"msgtype": kind, "info": info, **where}
 
     async def _look(self, homeserver: Homeserver, picture: File, *, is_secret: bool) -> dict[str, Any]:
         """How large *picture* is to see, and where its thumbnail is; as much of that as can be found out."""
