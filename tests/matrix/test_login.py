@@ -1,6 +1,9 @@
 """How the account gets in, and what an operator reads when it does not."""
 
 import logging
+import shutil
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.matrix.conftest import MakeHost
@@ -10,6 +13,7 @@ from surfacehost import NotReady, Refused
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.matrixperson import MatrixPerson
+from surfacehost_matrix.homeserver import Homeserver as Connection
 
 
 async def whoami(homeserver: Homeserver, token: str) -> str:
@@ -60,6 +64,28 @@ async def test_logged_out_it_logs_in_again_as_the_same_device(
     assert after["device_id"] == before["device_id"]
     assert after["access_token"] != before["access_token"]
     assert [type(error) for error in host.down] == [NotReady]
+
+
+async def test_a_device_without_its_keys_is_replaced_also_where_its_logout_is_cut_off(
+    make: MakeHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with make() as first:
+        await first.online()
+    before = await first.memory.get("login")
+    shutil.rmtree(tmp_path / "crypto")
+    call = Connection.call
+
+    async def lose(connection: Connection, method: str, *path: str, **more: Any) -> dict[str, Any]:
+        answer = await call(connection, method, *path, **more)
+        if path == ("logout",):
+            raise NotReady("what it answers is lost")
+        return answer
+
+    monkeypatch.setattr(Connection, "call", lose)
+    async with make(first) as second:
+        await second.online()
+    assert [str(error) for error in second.down] == ["what it answers is lost"]
+    assert (await second.memory.get("login"))["device_id"] != before["device_id"]
 
 
 async def test_a_token_of_a_device_is_enough(make: MakeHost, bot: Account, homeserver: Homeserver) -> None:

@@ -194,8 +194,8 @@ async def _replace(
     if settings.access_token is not None:
         raise Refused(f"the encryption keys of the access token's device {trouble}; make a new token")
     log.error("the keys of device %s %s; logging in as a new device", login.device_id, trouble)
+    await memory.set({NOTE: None})  # first: who dies between the two must not log in as this device again
     await homeserver.call("POST", "logout", body={})
-    await memory.set({NOTE: None})
     if settings.login_token is not None:
         raise Refused(f"the encryption keys of our device {trouble}; {_another_login_token(homeserver)}")
     raise NotReady(f"the device's keys {trouble}; it is replaced")
