@@ -160,6 +160,7 @@ async def test_what_is_too_large_is_named_whoever_sends_it_and_whoever_refuses_i
 
 
 async def test_a_person_is_met_anew_when_the_operator_says_so(spaces: Spaces, stack: AsyncExitStack) -> None:
+    """Also where the homeserver lets the account do nothing for a while; who is in no Space is told so."""
     gate = spaces.gate
     guest = await stack.enter_async_context(MatrixPerson(spaces.homeserver.url, spaces.guest))
     first, rooms = await space_of(guest, gate)
@@ -170,11 +171,17 @@ async def test_a_person_is_met_anew_when_the_operator_says_so(spaces: Spaces, st
     done = await spaces.command(*reset, "--yes")
     assert (done.returncode, done.stdout.endswith("forgotten\n")) == (0, True)
 
-    await guest.create_room(direct=True, invite=[gate.user_id])
-    assert (await guest.wait_invite(gate.user_id)).room_id != first
     old = rooms["Ideas"]
-    assert await asked(guest, old, gate, "do you know me still?") == "echo: do you know me still?"
     assert await asked(guest, old, gate, "!chat name Office") == "This chat is now called Office."
+    assert "StopIteration" not in spaces.process.log_text()  # at once, and not when it is tried again
+    unsigned = faults.answer(403, {"errcode": "M_CONSENT_NOT_GIVEN", "error": "Sign the terms"})
+    spaces.proxy.faults.plan("POST */join", unsigned)
+    await guest.create_room(direct=True, invite=[gate.user_id])
+    second = (await guest.wait_invite(gate.user_id)).room_id
+    assert (second != first, spaces.proxy.faults.is_planned) == (True, False)
+    assert await asked(guest, old, gate, "do you know me still?") == "echo: do you know me still?"
+    await guest.leave(second)
+    assert "no Space of your own" in await asked(guest, old, gate, "!chat new Trip")
     assert await guest.state(old, "m.room.name") == {"name": "Office"}
 
 

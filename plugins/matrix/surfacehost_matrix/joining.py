@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 async def join(homeserver: Homeserver, room: str, *, via: str = "") -> bool:
     """Whether we are in *room* now; not when the invitation was taken back. *via*: a server that is in it.
 
-    Raises NotReady when that may go well later.
+    Raises NotReady when that may go well later, and Refused where the account may do nothing any more.
     """
     # A server can be named in the other call alone; by the second name older homeservers know it.
     path = ("join", room) if via else ("rooms", room, "join")
@@ -23,10 +23,12 @@ async def join(homeserver: Homeserver, room: str, *, via: str = "") -> bool:
     try:
         await homeserver.paced(lambda: homeserver.call("POST", *path, body={}, query=query))
     except Declined as refusal:
+        if blame := refusal.blames_account():
+            raise blame from refusal
         if refusal.status in (403, 404):
             log.info("%s is closed to us: %s", room, refusal)
             return False
-        raise refusal.blames_account() or NotReady(f"{room} can't be joined: {refusal}") from refusal
+        raise NotReady(f"{room} can't be joined: {refusal}") from refusal
     return True
 
 

@@ -90,7 +90,7 @@ class Provisioning:
     async def plan(self, homeserver: Homeserver, person: str) -> list[str]:
         """What mending would do to the Space of *person*, a line each. Raises NotReady and Declined."""
         note = await self._note(person)
-        if not note["done"] or not note["rooms"]:
+        if not await _has_space(homeserver, person, note):
             return []
         missing = [f"{branch.name}: is made" for branch in self._branches(note) if branch.part not in note["rooms"]]
         return [*missing, *(str(change) for change in await self._differences(homeserver, note))]
@@ -111,10 +111,10 @@ class Provisioning:
         await self._memory.set({FOUND_AGAIN: restored_at})
 
     async def add(self, homeserver: Homeserver, person: str, event_id: str, name: str) -> str | None:
-        """A further room for the Space of *person*, who asked for it by the event; None where they have no Space."""
+        """A further room for the Space of *person*, who asked for it by the event; None where they are in none."""
         async with self._lock(person):
             note = await self._note(person)
-            if not note["done"] or SPACE not in note["rooms"]:
+            if not await _has_space(homeserver, person, note):
                 return None
             part = f"chat {event_id}"
             if part not in note.get("names", {}):
@@ -129,8 +129,9 @@ class Provisioning:
             person, _ = made
             async with self._lock(person):
                 note = await self._note(person)
-                part = next(part for part, known in note["rooms"].items() if known == room)
-                await self._keep(person, note, names=note.get("names", {}) | {part: name})
+                named = {part: name for part, known in note["rooms"].items() if known == room}
+                if named:  # not after a reset that we have not heard of
+                    await self._keep(person, note, names=note.get("names", {}) | named)
         await rename(homeserver, room, name)
 
     async def _provide(self, homeserver: Homeserver, person: str, note: Notes) -> None:
@@ -299,6 +300,10 @@ def _part(room: RoomSettings) -> str:
 
 def _server(homeserver: Homeserver) -> str:
     return homeserver.user_id.split(":", 1)[1]
+
+
+async def _has_space(homeserver: Homeserver, person: str, note: Notes) -> bool:
+    return note["done"] and SPACE in note["rooms"] and not await _has_left(homeserver, note["rooms"][SPACE], person)
 
 
 async def _has_left(homeserver: Homeserver, space: str, person: str) -> bool:

@@ -127,6 +127,10 @@ class Sync:
         else:
             await self._put()  # nothing new: a sign of life
         self._since = response.next_batch
+        await self._tend()
+
+    async def _tend(self) -> None:
+        """Do what is due when a sync has been stored. Raises NotReady."""
         if self._homeserver.encrypts:
             self._verification.hear(self._steps)  # before what may fail: no other sync brings them
         await self._homeserver.heard()
