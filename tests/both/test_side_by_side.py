@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from surfacehost_devkit.agentprocess import AgentProcess
 from surfacehost_devkit.botapi import BotApi
@@ -174,6 +175,11 @@ async def test_a_wrong_password_parks_matrix_by_name_and_telegram_answers(scene:
     assert "wrong-horse" not in scene.host.log_text() + scene.host.readiness()[1]
 
 
+def settled_invites(status: dict[str, Any]) -> list[str]:
+    ways = [way for way in status["ways"] if way["steps"][-1][0] == "settled"]
+    return [way["event"] for way in ways if way["event"].startswith("invite:")]
+
+
 async def test_a_space_is_made_once_and_its_rooms_answer(scene: Scene) -> None:
     table = '[surfaces.matrix.space]\nname = "Assistant"\nrooms = ["General", "Ideas"]'
     scene.host.configure(scene.settings(matrix=table))
@@ -192,5 +198,6 @@ async def test_a_space_is_made_once_and_its_rooms_answer(scene: Scene) -> None:
     await scene.alice.wait_for(
         lambda: any(event.state_key == scene.bot.user_id for event in scene.alice.seen.events[again])
     )
-    await scene.seen(lambda status: sum(way["event"].startswith("invite:") for way in status["ways"]) == 2)
+    await scene.seen(lambda status: len(settled_invites(status)) == 2)
+    assert await scene.matrix("hello again") == "echo: hello again"  # by then she has been told of every invitation
     assert [one for one in scene.alice.seen.invites.values() if one.space] == []

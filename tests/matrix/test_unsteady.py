@@ -30,7 +30,7 @@ BROKEN = {
     "half an answer": faults.half(),
     "reset": faults.reset(),
     "redirect": faults.answer(302, "", headers={"Location": "/_matrix/client/v3/sync"}),
-    "429 with a body": limit_exceeded(0.3),
+    "429 with a body": limit_exceeded(2),
     "429 with a header only": faults.answer(429, "", headers={"Retry-After": "1"}),
 }
 
@@ -72,8 +72,9 @@ async def test_no_answer_to_a_sync_loses_or_doubles_anything(
     syncs = proxy.of(SYNC)
     waited = [then.started - one.ended for one, then in pairwise(syncs) if one.status == 429]
     assert len(waited) == 2
-    assert waited[0] >= 0.5  # the least that the host waits
-    assert waited[1] >= 1
+    # What it was told: not the half second that the host waits at least, nor the five of an answer that tells nothing.
+    assert 2 <= waited[0] < 5
+    assert 1 <= waited[1] < 5
     # Each costs one connection, and nothing spins. (A call on a kept connection that is reset aiohttp makes again.)
     assert len(losses(process)) in (len(BROKEN) + 1, len(BROKEN) + 2)
     assert "Traceback" not in process.log_text()
