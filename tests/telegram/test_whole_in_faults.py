@@ -105,6 +105,23 @@ async def test_whatever_becomes_of_polling_it_is_answered_once(hurried: Hurried)
     faulty.release()
 
 
+async def test_of_two_lost_in_one_chat_each_comes_once_in_its_topic(hurried: Hurried) -> None:
+    api, bob, bot = hurried.api, hurried.bob, hurried.deliveries["probe"]
+    for came, lost in ((faults.drop_after(), faults.reset()), (faults.reset(), faults.drop_after())):
+        forum = api.groups.forum("Forum", bob)
+        api.groups.add_bot(forum, bob, bot)
+        await api.world.wait_for_reply(forum, timeout_s=WAIT_S)  # its greeting
+        await hurried.rests()
+        for fault in (came, lost):
+            api.faults.plan(f"sendMessage {forum.id}", fault)
+        topics = {name: api.groups.open_topic(forum, bob, name) for name in ("one", "two")}
+        first, _ = [api.world.write(bob, f"@probe_bot {name}", forum, topic=topics[name]) for name in topics]
+        await hurried.replies(first, 2)
+        await hurried.rests()
+        said = {(one.thread_id, one.text) for one in api.world.replies(forum, after=first)}
+        assert said == {(topic.thread_id, f"echo: {name}") for name, topic in topics.items()}
+
+
 async def test_whatever_becomes_of_a_look_at_the_webhook_it_goes_on(hurried: Hurried) -> None:
     before = len(hurried.api.calls.of("setWebhook"))
     for name in ("ok: false", "a hang"):  # the host waits longer each time

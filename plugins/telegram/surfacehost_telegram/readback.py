@@ -130,7 +130,7 @@ async def find_own(
     bot: Bot,
     chat: str,
     ids: Sequence[int],
-    passed: Callable[[int, int], Awaitable[None]],
+    passed: Callable[[int, int], Awaitable[None]] | None = None,
     *,
     count: int = 1,
     has_buttons: bool = False,
@@ -153,7 +153,7 @@ async def find_own(
             end = max(end, message_id + SLACK)
         if whose is Whose.OURS or (whose is Whose.PROMPT and has_buttons):
             found.append(message_id)
-        elif not found:
+        elif not found and passed is not None:
             await passed(message_id, end)
     return found
 

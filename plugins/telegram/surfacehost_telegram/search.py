@@ -5,11 +5,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from telegram.error import ChatMigrated
+from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError
 
 from surfacehost import Memory, NotReady, Uncertain
 from surfacehost_telegram.bot import Bot
 from surfacehost_telegram.calls import Ids
+from surfacehost_telegram.doubts import Doubt, Doubts
 from surfacehost_telegram.errand import Errand, Note
 from surfacehost_telegram.letter import Letter
 from surfacehost_telegram.outcome import what_next
@@ -30,6 +31,8 @@ class Search:
         """*restored_until*: what was asked before then, in seconds since the epoch, an older copy may tell of."""
         self._bot = bot
         self._memory = memory
+        self.doubts = Doubts(memory)
+        """What is under way in each chat."""
         self._ids = ids
         self._restored_until = restored_until
 
@@ -47,6 +50,8 @@ class Search:
         tried = {"chat": chat, "after": older or asked, "at": 0.0} | dict(errand.known or {})
         if tried["chat"] != chat:
             return []  # what was written in the group that moved here has no id here
+        if (known := await self.doubts.found(chat, errand.key)) is not None:
+            return known
         await _wait(tried, letter)
         await self.know_ids()
 
@@ -63,6 +68,29 @@ class Search:
         else:
             log.info("reply %s is in chat %s already: %s", reply.id, chat, ", ".join(map(str, found)))
         return found
+
+    async def settle_another(self, chat: str, key: str) -> None:
+        """Find out what became of the call in *chat* that is in doubt, unless it was for the letter *key* itself.
+
+        Before another message stands behind it. Raises NotReady.
+        """
+        if (doubt := await self.doubts.of_another(chat, key)) is None:
+            return
+        await asyncio.sleep(_rest_of(doubt.grace_s, doubt.at))
+        found = await self._look_for_another(chat, doubt)
+        for message_id in found:
+            self._ids.see(chat, message_id, reply=doubt.reply)
+        await self.doubts.settle(chat, doubt, found)
+
+    async def _look_for_another(self, chat: str, doubt: Doubt) -> Ids:
+        is_old = doubt.at < self._restored_until
+        ids = self._ids.unknown(chat, after=doubt.after, reply=doubt.reply, long_ago=is_old)
+        try:
+            return await find_own(self._bot, chat, ids, count=doubt.count, has_buttons=doubt.has_buttons)
+        except (BadRequest, Forbidden, ChatMigrated):
+            return []  # nothing can be said there, nor could it
+        except TelegramError as error:
+            raise NotReady(f"what became of another message can't be found out: {error}") from error
 
     async def _look(
         self, ids: Sequence[int], letter: Letter, passed: Callable[[int, int], Awaitable[None]], count: int
@@ -81,9 +109,19 @@ class Search:
 
 async def _wait(tried: Note, letter: Letter) -> None:
     """Until the call that was *tried* is either carried out or never will be."""
-    grace_s = GRACE_S * min(1 + sum(file.size for file in letter.files) / GRACE_BYTES, MOST_GRACES)
-    # By a clock that may have been turned: never more than the whole, never less than nothing.
-    wait_s = min(grace_s, max(0.0, tried["at"] + grace_s - time.time()))
+    wait_s = _rest_of(grace_s(letter), tried["at"])
     if letter.files and tried["at"] and "until" not in tried:
-        wait_s = grace_s  # they may have been on their way for minutes when the process died; but once is enough
+        wait_s = grace_s(
+            letter
+        )  # they may have been on their way for minutes when the process died; but once is enough
     await asyncio.sleep(wait_s)
+
+
+def grace_s(letter: Letter) -> float:
+    """How long after the call for *letter* it may still be carried out."""
+    return GRACE_S * min(1 + sum(file.size for file in letter.files) / GRACE_BYTES, MOST_GRACES)
+
+
+def _rest_of(grace_s: float, at: float) -> float:
+    """What is left of the time after *at*; by a clock that may have been turned, so never more than the whole."""
+    return min(grace_s, max(0.0, at + grace_s - time.time()))

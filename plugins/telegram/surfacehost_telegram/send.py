@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -12,13 +13,15 @@ from telegram.error import BadRequest, Forbidden
 from surfacehost import Event, Home, NotReady, PlatformClient, Reply, Uncertain
 from surfacehost_telegram.bot import Bot
 from surfacehost_telegram.calls import Ids, OnlyAFile, deliver, edit, post
+from surfacehost_telegram.doubts import Doubt, over
 from surfacehost_telegram.elsewhere import explained
 from surfacehost_telegram.errand import Errand, Note
 from surfacehost_telegram.letter import Letter, letters_of
+from surfacehost_telegram.limiter import Dropped
 from surfacehost_telegram.outcome import Outcome, outcome, what_next
 from surfacehost_telegram.readback import MessageIds
 from surfacehost_telegram.remaining import remaining
-from surfacehost_telegram.search import Search
+from surfacehost_telegram.search import Search, grace_s
 from surfacehost_telegram.settings import Delivery
 from surfacehost_telegram.upload import CLOUD_BYTES
 
@@ -108,13 +111,16 @@ class Sender:
         errand = Errand(reply=preview, client=client)
         async with self._line(letter.chat):
             await self._search.know_ids()
+            if self._delivery == "probe" and await self._search.doubts.of_another(letter.chat, errand.key):
+                raise Dropped("another message may be on its way")
 
             async def note(chat: str) -> None:
-                await errand.note_call(chat, await self._newest(preview, chat))
+                await self._note_call(errand, letter, chat)
 
             [message_id] = await post(self._bot, letter, note, is_frame=True)
             self._ids.see(letter.chat, message_id, reply=preview.id)
             await errand.note_placed(letter.chat, message_id)
+            await self._memory.set(over(letter.chat))
         return message_id
 
     async def revise(self, message_id: int, letter: Letter) -> None:
@@ -155,6 +161,8 @@ class Sender:
             if isinstance(instruction, Uncertain) and self._delivery == "once" and placed is None:
                 log.warning("reply %s in chat %s may be lost: %s", reply.id, letter.chat, error)
                 return
+            if not isinstance(instruction, Uncertain):
+                await self._memory.set(over(letter.chat))
             raise instruction from error
         await self._arrived(errand, replace(letter, chat=chat), ids)
         if stale is not None:
@@ -199,12 +207,13 @@ class Sender:
         return None
 
     async def _post(self, errand: Errand, letter: Letter, stale: int | None) -> tuple[str, Ids]:
+        if self._delivery == "probe":
+            await self._search.settle_another(letter.chat, errand.key)
+
         async def note(chat: str) -> None:
             if chat != letter.chat:
                 await self._moved(letter.chat, chat)
-            await errand.note_call(chat, await self._newest(errand.reply, chat), stale)
-            if expected := self._ids.expect(chat, letter.messages):
-                await self._memory.set(expected)
+            await self._note_call(errand, letter, chat, stale)
 
         async def call(corrected: Letter) -> Ids:
             is_elsewhere = letter.topic is not None and corrected.topic is None
@@ -225,13 +234,24 @@ class Sender:
                 raise _NoAlbum({"chat": letter.chat, "placed": stale} if stale else None) from error
             raise
 
+    async def _note_call(self, errand: Errand, letter: Letter, chat: str, stale: int | None = None) -> None:
+        """Write down that *letter* is about to be sent to *chat*: for the chat first, then with the reply."""
+        after = await self._newest(errand.reply, chat)
+        if self._delivery == "probe":
+            doubt = Doubt(
+                key=errand.key, reply=errand.reply.id, after=after, at=time.time(), count=letter.messages,
+                has_buttons=bool(letter.choices), grace_s=grace_s(letter),
+            )  # fmt: skip
+            await self._search.doubts.begin(chat, doubt, self._ids.expect(chat, letter.messages))
+        await errand.note_call(chat, after, stale)
+
     async def _arrived(self, errand: Errand, letter: Letter, ids: Ids) -> None:
         if letter.choices:
             await errand.note_placed(letter.chat, ids[0])  # what the prompt comes to is to be shown there
         for message_id in ids:
             self._ids.see(letter.chat, message_id, reply=errand.reply.id)
         known = {f"last:{letter.chat}": max(ids), f"arrived:{letter.chat}": errand.key}
-        await self._memory.set({**known, **self._ids.to_note()})
+        await self._memory.set({**known, **over(letter.chat), **self._ids.to_note()})
 
 
 def _placeholder(letter: Letter) -> Letter:
