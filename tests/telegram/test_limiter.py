@@ -234,6 +234,21 @@ async def test_a_penalty_that_comes_while_a_call_waits_for_its_slot_holds_for_it
     assert calls.made.count("0") == 2
 
 
+async def test_a_penalty_holds_though_its_call_outlived_what_was_known_of_the_chat() -> None:
+    calls = Calls()
+    calls.fails = Flooded(3600)
+
+    async def forget() -> None:
+        calls.budgets._budgets.clear()  # as when others are written to, and this one has been idle for a second
+        calls.budgets._budget("1")
+
+    with pytest.raises(Flooded):
+        await calls.make(1, turn=Turn(before=forget))
+    with pytest.raises(Flooded):
+        await calls.make(1)
+    assert calls.made == ["1"]
+
+
 async def test_a_group_that_moved_takes_its_penalty_along() -> None:
     calls = Calls()
     calls.fails = Flooded(3600)

@@ -1,6 +1,7 @@
 """Sends whose outcome is unknown, and sends repeated after a crash."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from tests.telegram.conftest import Desk, texts
@@ -104,6 +105,22 @@ async def test_a_group_that_moved_in_between_gets_it_again(desk: Desk, api: BotA
         api.world.write(alice, "/ask", group)
         await host.until(lambda: host.settled)
     assert texts(api, moved[0]) == ["echo: /ask"]
+
+
+async def test_what_had_arrived_before_its_group_moved_does_not_come_again(desk: Desk, api: BotApi) -> None:
+    alice, bot = api.world.person(), api.world.bot()
+    group = api.groups.group("Team", alice)
+    group.members[bot.id] = group.member(bot.account).standing("member")
+    async with desk.host(desk.surface(bot)) as host:
+        api.world.write(alice, "/ask", group)
+        await host.until(lambda: host.settled)
+    [reply] = host.client.sent
+    new = api.groups.migrate(group, alice)
+    desk.memory.values[f"moved:{group.id}"] = str(new.id)
+    surface = desk.surface(bot)
+    await surface._bot.connect()
+    await surface._sender.send(replace(reply, repeated=True, note=host.client.notes[reply.id]), host.client)
+    assert (texts(api, group), texts(api, new)) == (["echo: /ask"], [])
 
 
 async def test_earlier_parts_are_known_after_a_crash(desk: Desk, api: BotApi) -> None:

@@ -69,6 +69,24 @@ async def test_topics_are_made_once_in_a_private_chat_and_in_the_groups_that_wan
     assert len(api.calls.of("createForumTopic")) == 4
 
 
+async def test_a_group_that_put_the_bot_out_stops_no_others_topics(desk: Desk, api: BotApi) -> None:
+    """And one that is named no more gets no new ones."""
+    bot = api.world.bot()
+    groups = [forum(api, bot) for _ in range(6)]
+    lost, unnamed, *others = groups
+    async with desk.host(desk.surface(bot, topics={"tea": "Tea"}, topic_groups=[one.id for one in groups])) as host:
+        for one in groups:
+            await noted(desk, one, 1)
+    del lost.members[bot.id]
+    named = [one.id for one in (lost, *others)]
+    tree = {"tea": "Coffee", "ideas": "Ideas"}
+    async with desk.host(desk.surface(bot, topics=tree, topic_groups=named), cursor=host.put.cursor):
+        for one in others:
+            await called(api, one, ["Coffee", "Ideas"])
+        await asyncio.to_thread(wait_until, lambda: api.calls.of("editForumTopic", chat_id=lost.id), 30)
+    assert names(unnamed) == ["Tea"]
+
+
 @pytest.mark.parametrize("fault", [faults.drop_after(), faults.garbage(acts=True), faults.reset()])
 async def test_a_topic_whose_making_ended_unheard_is_looked_for(fault: faults.Fault, desk: Desk, api: BotApi) -> None:
     bot = api.world.bot()

@@ -177,6 +177,26 @@ async def test_polling_takes_back_our_own_webhook(desk: Desk, api: BotApi, door:
     assert api.state.webhooks == {}
 
 
+async def test_polling_takes_back_our_own_webhook_also_where_telegram_did_not_take_the_next(
+    desk: Desk, api: BotApi, door: socket.socket
+) -> None:
+    bot = api.world.bot()
+    for url in (address(door), "http://bot.example.org", "http://bot.example.com"):
+        surface = desk.surface(bot, public_url=url, mode="webhook")
+        async with desk.host(surface) as host:
+            if url == address(door):
+                await listening(surface)
+            else:
+                await host.until(lambda: host.refused)
+    assert api.state.webhooks
+    surface = desk.surface(bot)
+    async with desk.host(surface) as host:
+        api.world.write(api.world.person(), "hi")
+        await host.until(lambda: host.settled)
+        assert host.waits == []
+    assert api.state.webhooks == {}
+
+
 async def test_a_webhook_of_somebody_else_is_replaced_and_told(
     desk: Desk, api: BotApi, door: socket.socket, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,8 +2,9 @@
 
 import logging
 import secrets
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from telegram import User, WebhookInfo
 from telegram.error import BadRequest, InvalidToken, TelegramError
@@ -54,8 +55,8 @@ class Account:
         known = await self._memory.get(WEBHOOK)
         if known is None:
             return
-        if (await self.webhook()).url == known["url"]:
-            log.info("the webhook at %s is taken back: updates are fetched from now on", known["url"])
+        if (url := (await self.webhook()).url) in _ours(known):
+            log.info("the webhook at %s is taken back: updates are fetched from now on", self.shown(url))
             await self._arrange(self._bot.delete_webhook())
         await self._memory.set({WEBHOOK: None})
 
@@ -69,12 +70,13 @@ class Account:
         info = await self.webhook()
         if _is_set(info, url) and known.get("is_taken") and (known["url"], known["bot"]) == (url, me.id):
             return str(known["secret"])
-        if info.url and info.url != known.get("url"):
+        if info.url and info.url not in _ours(known):
             log.warning("the webhook at %s, which this host did not set, is replaced by ours", self.shown(info.url))
         secret = secrets.token_urlsafe(32)
         keep_out_of_logs(secret)
         ours = {"bot": me.id, "url": url, "secret": secret}
-        await self._memory.set({WEBHOOK: {**ours, "is_taken": False}})
+        before = info.url if info.url in _ours(known) else ""  # which stays where Telegram does not take the other
+        await self._memory.set({WEBHOOK: {**ours, "before": before, "is_taken": False}})
         await self._arrange(
             self._bot.set_webhook(
                 url, secret_token=secret, max_connections=CONNECTIONS, allowed_updates=[*ALLOWED_UPDATES]
@@ -124,3 +126,8 @@ def away(error: TelegramError) -> NotReady:
     if isinstance(error, Flooded):
         return NotReady(str(error), retry_after=error.seconds)
     return NotReady(f"Telegram can't be reached: {error}")
+
+
+def _ours(known: Mapping[str, Any]) -> set[str]:
+    """The addresses that a webhook of ours may have, as noted: the one last given, and that of before."""
+    return {known.get("url", ""), known.get("before", "")} - {""}

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable
 
 from telegram import ChatMemberAdministrator, Update
+from telegram.error import ChatMigrated, Forbidden
 
 from surfacehost import Memory
 from surfacehost_telegram.bot import Flooded
@@ -27,9 +28,9 @@ class Furnishing:
         self._is_due = asyncio.Event()
 
     async def at_start(self, *, in_private: bool) -> None:
-        """Look after every group that wants topics, and every chat that has some. Raises TelegramError and NotReady."""
-        known = await self._topics.known()
-        for chat in {*await self._wanted(), *(chat for chat in known if in_private or chat.startswith("-"))}:
+        """Look after every group that wants topics, and private chats with some. Raises TelegramError and NotReady."""
+        private = [chat for chat in await self._topics.known() if in_private and not chat.startswith("-")]
+        for chat in {*await self._wanted(), *private}:
             await self._furnish(chat)
 
     async def later(self) -> None:
@@ -71,12 +72,14 @@ class Furnishing:
         self._is_due.set()
 
     async def _furnish(self, chat: str) -> None:
-        """See to the topics of *chat*; one that is shut for a while has its turn later, and keeps no other waiting."""
+        """See to the topics of *chat*. It keeps no other waiting: not while it is shut, nor where we may not write."""
         try:
             await self._topics.furnish(chat)
         except Flooded as error:
             log.info("the topics of chat %s have to wait: %s", chat, error)
             asyncio.get_running_loop().call_later(error.seconds, self.look_after, chat)
+        except (Forbidden, ChatMigrated) as error:
+            log.info("nothing can be done about the topics of chat %s: %s", chat, error)
 
     async def _wanted(self) -> set[str]:
         """The groups that want topics, each by the id that it has by now."""

@@ -96,7 +96,9 @@ class ChatBudgets(BaseRateLimiter[Turn]):
                         await turn.before()
                     return await call()
                 except Flooded as error:
-                    budget.shut(monotonic(), error.seconds)
+                    # A call may outlive what is known of its chat, which is then counted anew.
+                    for one in (budget, self._budgets.setdefault(chat, budget)):
+                        one.shut(monotonic(), error.seconds)
                     await self._note(chat, error.seconds)
                     raise
 

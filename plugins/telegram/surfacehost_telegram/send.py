@@ -140,7 +140,7 @@ class Sender:
     async def _bring(self, errand: Errand, letter: Letter) -> None:
         """Bring one letter into its chat: as the message that it is already, by an edit, or as a new one."""
         reply, placed = errand.reply, errand.placed(letter.chat)
-        if reply.repeated and await self._memory.get(f"arrived:{letter.chat}") == errand.key:
+        if reply.repeated and await self._has_arrived(errand, letter):
             return  # we knew, and only the host was not told
         if placed is None and errand.is_in_doubt(self._restored_until):
             if self._delivery == "once" and not errand.is_preview:
@@ -244,6 +244,11 @@ class Sender:
             )  # fmt: skip
             await self._search.doubts.begin(chat, doubt, self._ids.expect(chat, letter.messages))
         await errand.note_call(chat, after, stale)
+
+    async def _has_arrived(self, errand: Errand, letter: Letter) -> bool:
+        """Whether it is known to be the last that arrived, perhaps before its group moved."""
+        chats = {letter.chat, errand.reply.event.chat}
+        return errand.key in [await self._memory.get(f"arrived:{chat}") for chat in chats]
 
     async def _arrived(self, errand: Errand, letter: Letter, ids: Ids) -> None:
         if letter.choices:
