@@ -63,7 +63,7 @@ FILES: dict[str, tuple[str, str, Fault, str]] = {
     ),
     "gone from the disk": (
         *(f"/demo file text {GOING_BYTES}", "sendDocument"),
-        faults.too_many(1),
+        faults.too_many(4),
         "⚠️ Telegram does not take hello.txt (12.3 kB).",
     ),
     "lost": ("/demo file text 40", "sendDocument", faults.reset(), "document"),
