@@ -187,3 +187,9 @@ async def direct_chat(person: MatrixPerson, bot: Account, *, room_version: str |
     room = await person.create_room(direct=True, invite=[bot.user_id], room_version=room_version)
     await person.wait_for(lambda: any(e.sender == bot.user_id and e.body for e in person.seen.events[room]))
     return room
+
+
+async def asked(person: MatrixPerson, room: str, bot: Account, text: str, *, mentions: bool = False) -> str:
+    """The first words of the bot behind a question."""
+    question = await person.send(room, text, mentions=[bot.user_id] if mentions else [])
+    return (await person.replies(room, after=question, from_=bot.user_id))[0].body

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 import pytest
 import pytest_asyncio
 from tests.matrix.conftest import MakePerson
-from tests.matrix.smallhost import direct_chat
+from tests.matrix.smallhost import asked, direct_chat
 from tests.matrix.test_provision import rooms_in
 from tests.matrix.test_upgrades import became
 from tests.matrix.wholemore import NOWHERE, QUICK, SPACE, More, more_host
@@ -46,11 +46,6 @@ async def friend(more: More, stack: AsyncExitStack) -> AsyncIterator[MatrixPerso
     yield await stack.enter_async_context(MatrixPerson(more.homeserver.url, more.friend))
 
 
-async def asked(person: MatrixPerson, room: str, bot: str, text: str, *, mentions: bool = False) -> str:
-    question = await person.send(room, text, mentions=[bot] if mentions else [])
-    return (await person.replies(room, after=question, from_=bot))[0].body
-
-
 async def test_a_strangers_invitation_is_declined_a_friends_is_followed(
     more: More, friend: MatrixPerson, alice: MatrixPerson
 ) -> None:
@@ -59,12 +54,12 @@ async def test_a_strangers_invitation_is_declined_a_friends_is_followed(
         room = await alice.create_room(invite=[picky.user_id], **options)
         await became("leave", room, alice, picky)
     room = await direct_chat(friend, picky)
-    assert await asked(friend, room, picky.user_id, "hello?") == "echo: hello?"
+    assert await asked(friend, room, picky, "hello?") == "echo: hello?"
 
 
 async def test_it_is_found_by_its_servers_name(more: More, alice: MatrixPerson) -> None:
     named = more.accounts["named"]
-    assert await asked(alice, await direct_chat(alice, named), named.user_id, "hello?") == "echo: hello?"
+    assert await asked(alice, await direct_chat(alice, named), named, "hello?") == "echo: hello?"
 
 
 async def test_a_name_without_an_address_is_told_and_harms_nobody_else(more: More) -> None:
@@ -94,7 +89,7 @@ async def test_one_shared_space_for_all_in_whose_rooms_it_answers_and_in_nobody_
         with pytest.raises(MatrixError, match="M_FORBIDDEN"):
             await alice.invite(place, more.accounts["picky"].user_id)
     await alice.send(hall["room_id"], "not for you")
-    assert await asked(alice, hall["room_id"], team.user_id, "hello?", mentions=True) == "echo: hello?"
+    assert await asked(alice, hall["room_id"], team, "hello?", mentions=True) == "echo: hello?"
     held = await alice.history(hall["room_id"])
     assert [event.body for event in held if event.sender == team.user_id and event.body] == ["echo: hello?"]
     assert not alice.seen.messages(group, after=unheard, from_=team.user_id)
@@ -137,7 +132,7 @@ async def test_a_refused_send_is_named_to_the_operator(more: More, friend: Matri
         more.process.wait_for,
         lambda _: f"{room} does not take the message: {status} {errcode}: not here" in more.process.log_text(),
     )
-    assert await asked(friend, room, picky.user_id, "and now?") == "echo: and now?"
+    assert await asked(friend, room, picky, "and now?") == "echo: and now?"
     said = friend.seen.messages(room, after=question, from_=picky.user_id)
     assert [one.body for one in said] == ["echo: and now?"]
 
@@ -165,7 +160,7 @@ async def test_while_a_file_is_on_its_way_up_another_conversation_is_answered(mo
     more.proxy.faults.plan("POST */upload", faults.hang())
     question = await friend.send(room, "!demo file image")
     await asyncio.to_thread(more.process.wait_for, lambda _: bool(more.proxy.faults.hanging))
-    assert await asked(friend, other, picky.user_id, "meanwhile") == "echo: meanwhile"
+    assert await asked(friend, other, picky, "meanwhile") == "echo: meanwhile"
     assert more.proxy.faults.hanging
     more.beside.call(more.proxy.faults.release)
     await friend.replies(room, after=question, from_=picky.user_id)
@@ -186,7 +181,7 @@ async def test_a_homeserver_that_is_stopped_and_goes_on_costs_no_answer(more: Mo
         more.homeserver.resume()
     await more.until_state("picky", "up")
     answer = await friend.replies(room, after=question, from_=picky.user_id)
-    assert await asked(friend, room, picky.user_id, "still there?") == "echo: still there?"
+    assert await asked(friend, room, picky, "still there?") == "echo: still there?"
     assert len(friend.seen.messages(room, after=question, from_=picky.user_id)) == len(answer) + 1 == 2
 
 
@@ -241,7 +236,7 @@ async def test_after_a_restart_a_direct_chat_is_one_however_many_are_in_it_and_t
     pair, listed, late = groups = [await alice.create_room(name="group", invite=[named.user_id]) for _ in range(3)]
     await alice.wait_for(lambda: all(alice.seen.said(group, named.user_id) for group in groups))
     await call_direct(more, alice, listed)
-    assert await asked(alice, listed, named.user_id, "and now?") == "echo: and now?"
+    assert await asked(alice, listed, named, "and now?") == "echo: and now?"
     await alice.create_room(direct=True, invite=[team.user_id])
     space = (await alice.wait_invite(team.user_id)).room_id
     (hall,) = await rooms_in(alice, space)
@@ -253,10 +248,10 @@ async def test_after_a_restart_a_direct_chat_is_one_however_many_are_in_it_and_t
     await asyncio.to_thread(more.process.start)
     await more.until_state("named", "up")
     assert (await alice.replies(late, after=missed, from_=named.user_id))[0].body == "echo: and while you were away?"
-    assert await asked(alice, listed, named.user_id, "and then?") == "echo: and then?"
+    assert await asked(alice, listed, named, "and then?") == "echo: and then?"
     for room, one in ((pair, alice), (chat, bob)):
         silent = await one.send(room, "not for you")
-        answer = await asked(alice, room, named.user_id, "and me?", mentions=room == pair)
+        answer = await asked(alice, room, named, "and me?", mentions=room == pair)
         said = alice.seen.messages(room, after=silent, from_=named.user_id)
         assert [event.body for event in said] == [answer] == ["echo: and me?"]
     await alice.wait_for(

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, aclosing
 import pytest
 import pytest_asyncio
 from tests.matrix.conftest import MakePerson
-from tests.matrix.smallhost import direct_chat
+from tests.matrix.smallhost import asked, direct_chat
 from tests.matrix.test_files import media, upload
 from tests.matrix.test_provision import rooms_in
 from tests.matrix.test_upgrades import became, upgrade
@@ -33,11 +33,6 @@ def spaces(homeserver: Homeserver, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest_asyncio.fixture
 async def chief(spaces: Spaces, stack: AsyncExitStack) -> AsyncIterator[MatrixPerson]:
     yield await stack.enter_async_context(MatrixPerson(spaces.homeserver.url, spaces.chief))
-
-
-async def asked(person: MatrixPerson, room: str, bot: Account, text: str, *, mentions: bool = False) -> str:
-    question = await person.send(room, text, mentions=[bot.user_id] if mentions else [])
-    return (await person.replies(room, after=question, from_=bot.user_id))[0].body
 
 
 async def space_of(person: MatrixPerson, bot: Account) -> tuple[str, dict[str, str]]:

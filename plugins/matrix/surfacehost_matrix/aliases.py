@@ -1,8 +1,8 @@
 """Rooms that the settings name by an alias: which rooms those are now (specification, "Room aliases").
 
 Asked at every connection, and again when a room tells that an alias of the settings is its own, or no longer. What an
-alias led to is noted: as long as it can't be asked for, the room that it named is still allowed,
-and it is asked for again and again.
+alias led to is noted: as long as it can't be asked for, the room that it named is still allowed, and it is asked for
+again and again.
 """
 
 import asyncio

@@ -90,13 +90,7 @@ async def _post_file(bot: Bot, letter: Letter, turn: Turn, quote: ReplyParameter
         message = await method(
             letter.chat,
             **given,
-            caption=letter.text or None,
-            caption_entities=letter.marks(),
-            message_thread_id=letter.topic,
-            reply_parameters=quote,
-            read_timeout=UPLOAD_S,
-            write_timeout=UPLOAD_S,
-            rate_limit_args=turn,
+            **_around_files(letter, turn, quote),
         )
     return [message.message_id]
 
@@ -113,15 +107,22 @@ async def _post_album(bot: Bot, letter: Letter, turn: Turn, quote: ReplyParamete
         messages = await bot.send_media_group(
             letter.chat,
             [shown[file.method](opened.enter_context(file.opened(attach=True))) for file in letter.files],
-            caption=letter.text or None,
-            caption_entities=letter.marks(),
-            message_thread_id=letter.topic,
-            reply_parameters=quote,
-            read_timeout=UPLOAD_S,
-            write_timeout=UPLOAD_S,
-            rate_limit_args=turn,
+            **_around_files(letter, turn, quote),
         )
     return [message.message_id for message in messages]
+
+
+def _around_files(letter: Letter, turn: Turn, quote: ReplyParameters | None) -> dict[str, Any]:
+    """What is told of files beside themselves, one or several."""
+    return {
+        "caption": letter.text or None,
+        "caption_entities": letter.marks(),
+        "message_thread_id": letter.topic,
+        "reply_parameters": quote,
+        "read_timeout": UPLOAD_S,
+        "write_timeout": UPLOAD_S,
+        "rate_limit_args": turn,
+    }
 
 
 async def edit(bot: Bot, message_id: int, letter: Letter, *, is_frame: bool = False) -> Ids:

@@ -111,9 +111,8 @@ async def _wait(tried: Note, letter: Letter) -> None:
     """Until the call that was *tried* is either carried out or never will be."""
     wait_s = _rest_of(grace_s(letter), tried["at"])
     if letter.files and tried["at"] and "until" not in tried:
-        wait_s = grace_s(
-            letter
-        )  # they may have been on their way for minutes when the process died; but once is enough
+        # They may have been on their way for minutes when the process died; but once is enough.
+        wait_s = grace_s(letter)
     await asyncio.sleep(wait_s)
 
 
