@@ -57,6 +57,7 @@ async def test_a_tap_and_a_stop(desk: Desk, api: BotApi) -> None:
         buttons = InlineKeyboardMarkup([[InlineKeyboardButton("Yes", callback_data="yes_1")]])
         await surface._bot.edit_message_reply_markup(alice.id, answer.id, reply_markup=buttons)
         world.tap(alice, answer, "yes_1")
+        await world.wait_for_reply(alice.id, after=answer)  # an answer takes the chat's draft away
         await surface._bot.send_message_draft(alice.id, 7, "so far")
         world.stop_draft(alice)
         await host.until(lambda: len(host.put.events) == 3)
