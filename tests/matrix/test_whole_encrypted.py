@@ -17,7 +17,6 @@ from tests.matrix.secretperson import SecretPerson, raw_events
 from tests.matrix.smallhost import PASSWORD, direct_chat
 from tests.matrix.test_files import media, small
 from tests.matrix.test_hazards import TO_DEVICE, claim, garbled, last_key, never_offered, seal, sealed_in
-from tests.matrix.test_verification import Verifier
 from tests.matrix.wholehost import Whole, contents_read_by, delete_device, read_by, whole_host
 
 from platform_agent.showcase import picture
@@ -243,28 +242,6 @@ async def test_used_up_while_it_hears_nothing_a_last_key_is_left_that_is_replace
         async with asyncio.timeout(20):
             while await last_key(alice.api, bot, device) == last:
                 pass
-
-
-async def test_its_account_vouches_for_its_device_and_its_owner_compares_emoji(
-    whole: Whole, bot: Account, tmp_path: Path
-) -> None:
-    async with SecretPerson(whole.homeserver, whole.owner, tmp_path / "owner") as owner:
-        room = await owner.chat_with(bot.user_id)
-        await owner.until(lambda: read_by(owner, room, bot))
-        async with aclosing(MatrixApi(whole.homeserver.url, owner.nio.access_token)) as api:
-            device, keys = await whole.device(api)
-            seen = await api.call("POST", "keys", "query", json={"device_keys": {bot.user_id: []}})
-        side = Verifier(owner, bot, device, room)
-        await side.request()
-        agreed, emoji = await side.compare()
-        await owner.hears(emoji)
-        await side.send("mac", side.mac(agreed, {side.me: owner.nio.olm.account.identity_keys["ed25519"]}))
-        mac = await side.hears("mac")
-        (master,) = seen["master_keys"][bot.user_id]["keys"].values()
-        side.verify(agreed, mac, {f"ed25519:{device}": keys["ed25519"], f"ed25519:{master}": master})
-        await side.hears("done")
-    doctor = (await asyncio.to_thread(whole.process.command, "doctor")).stdout
-    assert f"device {device} is signed by its account" in doctor
 
 
 async def test_a_second_run_on_its_data_is_refused_while_commands_work_and_its_keys_are_under_a_secret(
