@@ -7,17 +7,13 @@ import asyncio
 import base64
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
-import pytest
 import vodozemac
-from tests.matrix.conftest import MakeHost
 from tests.matrix.secretperson import SecretPerson
 from tests.matrix.smallhost import SmallHost
 
-from surfacehost import Message
 from surfacehost_devkit.homeserver import Account
 from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.matrixperson import MatrixPerson
@@ -185,38 +181,6 @@ async def last_key(api: MatrixApi, bot: Account, device: str) -> str:
         for name, key in keys.items():
             if key.get("fallback"):
                 return name
-
-
-async def test_its_one_time_keys_can_be_used_up_and_come_again(
-    make: MakeHost, alice: MatrixPerson, bot: Account, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Used up while it is away, nobody could reach it; and what it offers from an older store is refused."""
-    async with make() as first:
-        await first.online()
-        device = (await first.memory.get("login"))["device_id"]
-        await first.until(lambda: first.put.calls > 1)
-    shutil.copytree(tmp_path / "crypto", tmp_path / "older")
-    while await claim(alice.api, bot, device, 25) == 25:
-        pass
-    async with make(first) as second:
-        await second.online()
-        await direct_word(second, alice, bot)
-        assert await claim(alice.api, bot, device, 40) == 40
-    shutil.rmtree(tmp_path / "crypto")
-    (tmp_path / "older").rename(tmp_path / "crypto")
-    async with make(second) as third:
-        await third.online()
-        await direct_word(third, alice, bot)
-        assert await claim(alice.api, bot, device, 40) == 40
-    assert "they are given up" in caplog.text
-    assert not third.down
-
-
-async def direct_word(host: SmallHost, alice: MatrixPerson, bot: Account) -> None:
-    """A syncs goes by in which keys are offered."""
-    room = await alice.create_room(direct=True, invite=[bot.user_id])
-    await host.until(lambda: any(isinstance(e, Message) or e.chat == room for e in host.put.events.values()))
-    await host.until(lambda: all(event.id in host.settled for event in host.put.events.values()))
 
 
 def test_every_hazard_of_the_list_has_a_test_that_exists() -> None:

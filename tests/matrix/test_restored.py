@@ -2,18 +2,20 @@
 
 import asyncio
 import shutil
+import signal
 from contextlib import aclosing
 from pathlib import Path
 
 from tests.matrix.secretperson import SecretPerson
 from tests.matrix.smallhost import PASSWORD, settings_text
 from tests.matrix.test_crosssigning import shown
-from tests.matrix.test_keyrequests import heard, note, until
+from tests.matrix.test_hazards import claim
+from tests.matrix.test_keyrequests import asked, forward, heard, note, until
 
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.hostprocess import HostProcess, surface_in
 from surfacehost_devkit.matrixapi import MatrixApi
-from surfacehost_devkit.matrixperson import login
+from surfacehost_devkit.matrixperson import MatrixPerson, login
 from surfacehost_devkit.restoring import back_up, restore
 
 
@@ -88,6 +90,86 @@ async def test_without_a_password_it_asks_for_a_new_token_and_tells_of_keys_that
         await asyncio.to_thread(host.start)
         status = await asyncio.to_thread(host.wait_for, lambda told: surface_in(told, "matrix")["state"] == "parked")
         assert f"the keys in {keys} can't be read" in surface_in(status, "matrix")["reason"]
+
+
+async def test_keys_older_than_the_rest_of_the_data_are_replaced_and_one_time_keys_that_nobody_has_are_given_up(
+    homeserver: Homeserver, carol: SecretPerson, alice: MatrixPerson, bot: Account, tmp_path: Path
+) -> None:
+    """What stands under a key that went to the lost state is asked for, and answered when the key is there."""
+    defaults = 'busy = "queue"\nrate_per_minute = 0'
+    keys, older = tmp_path / "host" / "var" / "matrix" / "crypto", tmp_path / "older"
+    with HostProcess(tmp_path / "host", settings_text(homeserver.url, bot, defaults=defaults)) as host:
+        await asyncio.to_thread(host.wait_ready)
+        room = await carol.chat_with(bot.user_id)
+        await carol.until(lambda: heard(carol, bot, room))
+        first, master = await vouched_for(carol, bot, tmp_path)
+        host.kill()
+        shutil.copytree(keys, older)
+        await asyncio.to_thread(host.start)
+        await used_up(alice, bot, first)
+        await answered(carol, bot, room, "with what comes then")
+        await offered(alice, bot, first)
+        host.kill()
+        put_back(older, keys)
+        async with another(homeserver, carol, tmp_path / "second") as she:  # by a key that this store never had
+            await she.send(room, "while away")
+            await asyncio.to_thread(host.start)
+            await she.until(lambda: asked(she, "request"))
+            second, by = await vouched_for(carol, bot, tmp_path)
+            assert (second != first, by) == (True, master)
+            await she.nio.keys_claim({bot.user_id: [second]})
+            await forward(she, bot, asked(she, "request")[0])
+            await she.until(lambda: heard(she, bot, room)[-1] == "echo: while away")
+            for person, text in ((carol, "can you read me?"), (she, "and me?")):
+                await answered(person, bot, room, text)
+
+        shutil.rmtree(older)
+        host.send_signal(signal.SIGSTOP)
+        shutil.copytree(keys, older)
+        host.send_signal(signal.SIGCONT)
+        await used_up(alice, bot, second)
+        await answered(carol, bot, room, "once more")
+        await offered(alice, bot, second)
+        host.kill()
+        put_back(older, keys)  # no older than the last start: nothing shows it until more keys are due
+        assert await claim(alice.api, bot, second, 40) == 40
+        await asyncio.to_thread(host.start)
+        await until(lambda: "our store, an older copy, does not know; they are given up" in host.log_text())
+        await offered(alice, bot, second)
+        async with another(homeserver, carol, tmp_path / "third") as she:
+            await she.send(await met(she, bot), "can I begin with you?")
+            await she.hears("echo: can I begin with you?")
+
+
+def another(homeserver: Homeserver, carol: SecretPerson, folder: Path) -> SecretPerson:
+    """Carol on another device of hers."""
+    account = Account(user_id=carol.user_id, device_id="", access_token="", password=PASSWORD)
+    return SecretPerson(homeserver, account, folder)
+
+
+async def met(person: SecretPerson, bot: Account) -> str:
+    """A new chat of theirs, in which the bot has said hello."""
+    room = await person.chat_with(bot.user_id)
+    await person.until(lambda: heard(person, bot, room)[-1:] not in ([], ["?"]))
+    return room
+
+
+def put_back(older: Path, keys: Path) -> None:
+    shutil.rmtree(keys)
+    shutil.copytree(older, keys)
+
+
+async def used_up(alice: MatrixPerson, bot: Account, device: str) -> None:
+    """Take every one-time key that the homeserver has of the bot's device."""
+    while await claim(alice.api, bot, device, 25) == 25:
+        pass
+
+
+async def offered(alice: MatrixPerson, bot: Account, device: str) -> None:
+    """Wait until there are one-time keys of it again."""
+    async with asyncio.timeout(20):
+        while not await claim(alice.api, bot, device, 1):
+            pass
 
 
 async def answered(carol: SecretPerson, bot: Account, room: str, text: str) -> None:

@@ -235,7 +235,9 @@ class GuardedClient(AsyncClient):  # type: ignore[misc]  # untyped, see above
         """Offer one-time keys; gives up those that the homeserver has from a state of the store that is lost."""
         answer = await super().keys_upload()
         if answer.transport_response.status == 400 and "already exists" in (answer.message or ""):
-            log.error("the homeserver has one-time keys that our store does not know; they are given up")
+            log.error(
+                "the homeserver has one-time keys that our store, an older copy, does not know; they are given up"
+            )
             self.olm.account.mark_keys_as_published()
             self.olm.save_account()
             answer = await super().keys_upload()

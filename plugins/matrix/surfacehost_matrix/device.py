@@ -19,7 +19,7 @@ from surfacehost import NotReady, Refused
 from surfacehost_matrix.failures import check, reaching, read
 from surfacehost_matrix.guards import Expected
 from surfacehost_matrix.identity.seeds import Seeds
-from surfacehost_matrix.keystore import UNREADABLE, inherit, keeping, storing
+from surfacehost_matrix.keystore import UNREADABLE, inherit, keeping, storing, take_up
 from surfacehost_matrix.pace import Pace
 from surfacehost_matrix.requests import CALL_S, Requests
 
@@ -52,6 +52,8 @@ class Device(Requests):
         self.encrypts = encrypts
         self._keys = keys
         self._secret = ""
+        self.turn = 0
+        """How often the keys were taken up."""
 
     def adopt(self, login: Login) -> None:
         """Go on as the device of *login*. Raises Refused when its keys can't be read, NotReady without room."""
@@ -59,6 +61,7 @@ class Device(Requests):
         try:
             with storing():
                 self.nio.restore_login(login.user_id, login.device_id, login.access_token)
+            self.turn = take_up(self._keys) if self.encrypts else 0
         except UNREADABLE as error:
             raise Refused(
                 f"the keys in {self._keys} can't be read: {error}; remove the folder to begin anew"

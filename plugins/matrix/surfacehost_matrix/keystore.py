@@ -68,6 +68,18 @@ def _secret(file: Path) -> str:
     return file.read_text()
 
 
+def take_up(folder: Path) -> int:
+    """Count how often the keys in *folder* were taken up, this time included; what lags behind is an older copy.
+
+    Raises NotReady without room.
+    """
+    file = folder / "turn"
+    turn = (int(file.read_text()) if file.exists() else 0) + 1
+    with keeping(folder):
+        write_private(file, str(turn))
+    return turn
+
+
 def inherit(olm: Any, folder: Path, device_id: str) -> None:  # noqa: ANN401 - untyped
     """Give *olm* what an earlier device of the account, whose store is in *folder* as well, can read in rooms."""
     store = olm.store

@@ -20,7 +20,7 @@ from surfacehost_matrix.settings import MatrixSettings
 
 NOTE = "login"
 DEVICE = "device"
-"""Which device we are, since when."""
+"""Which device we are, since when, and how often its keys were taken up."""
 AGAIN_S = 10.0
 """Before another try at renewing an access token; if none goes well it ends, and we log in anew."""
 
@@ -173,7 +173,7 @@ async def _check_keys(homeserver: Homeserver, settings: MatrixSettings, memory: 
 async def _check_age(
     homeserver: Homeserver, settings: MatrixSettings, home: Home, login: Login, since: str | None
 ) -> None:
-    """Replace a device whose keys are from an older copy of the data, after taking what it can still read.
+    """Replace a device whose keys are an older copy, of the data or alone, after taking what it can still read.
 
     Its keys have gone on since without the copy: what it encrypts nobody could read, and of what others encrypt for it
     it could read little. A new device starts afresh with everybody, and keeps the keys of rooms that the old one had.
@@ -182,10 +182,11 @@ async def _check_age(
     if known.get("id") != login.device_id:
         if known:
             homeserver.inherit(known["id"])
-        await home.memory.set({DEVICE: {"id": login.device_id, "since": time.time()}})
-    elif known["since"] < home.restored_at:
+        known = {"id": login.device_id, "since": time.time()}
+    elif known["since"] < home.restored_at or homeserver.turn <= known.get("turn", 0):
         await homeserver.collect_keys(since)
         await _replace(homeserver, settings, home.memory, login, "are an older copy")
+    await home.memory.set({DEVICE: {**known, "turn": homeserver.turn}})
 
 
 async def _replace(
