@@ -111,10 +111,11 @@ def status(text: str) -> Event:
     return {"type": "CUSTOM", "name": "status", "value": {"text": text}}
 
 
-def file(kind: str, name: str, mime_type: str, base64: str, size: int) -> Event:
+def file(kind: str, name: str, mime_type: str, base64: str, size: int, caption: str = "") -> Event:
     """A file from the assistant; `kind` is image, audio, video or document, `size` is in bytes."""
     source = {"type": "data", "value": base64, "mimeType": mime_type}
-    value = {"type": kind, "source": source, "metadata": {"name": name, "size": size}}
+    metadata = {"name": name, "size": size} | ({"caption": caption} if caption else {})
+    value = {"type": kind, "source": source, "metadata": metadata}
     return {"type": "CUSTOM", "name": "file", "value": value}
 
 

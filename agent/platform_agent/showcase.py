@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from platform_agent import approvals, events
 from platform_agent.demo import Call, Command, Usage
-from platform_agent.events import Event, Frame
+from platform_agent.events import Frame
 
 MARKDOWN = """\
 # Heading
@@ -155,24 +155,31 @@ def picture(size: int = 0) -> bytes:
     )
 
 
+def sound(size: int = 0) -> bytes:
+    """A WAV of a high a, 440 Hz: of a second, or of so many bytes."""
+    count = max(size - 44, 0) if size else 8000
+    wave = bytes(128 + round(100 * math.sin(math.tau * 440 * at / 8000)) for at in range(8000))
+    data = (wave * (count // 8000 + 1))[:count]
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 8000, 8000, 1, 8)  # 8000 samples of a byte in a second
+    return struct.pack("<4sI4s", b"RIFF", 36 + count, b"WAVE") + form + struct.pack("<4sI", b"data", count) + data
+
+
 async def file(call: Call) -> AsyncIterator[Frame]:
     """A file, then a sentence."""
     kind = call.word(0, "text")
     size = call.count(1, 13 if kind == "text" else 0, 600_000)
     if kind == "text":
+        sort, name, mime_type = "document", "hello.txt", "text/plain"
         data = (b"Hello, file!\n" * (size // 13 + 1))[:size]
-        part, name = _part("document", "hello.txt", "text/plain", data), "hello.txt"
     elif kind == "image":
-        part, name = _part("image", "square.png", "image/png", picture(size)), "square.png"
+        sort, name, mime_type, data = "image", "square.png", "image/png", picture(size)
+    elif kind == "sound":
+        sort, name, mime_type, data = "audio", "beep.wav", "audio/wav", sound(size)
     else:
         raise Usage
-    yield part
+    yield events.file(sort, name, mime_type, base64.b64encode(data).decode(), len(data), " ".join(call.words[2:]))
     for event in events.say(call.turn, f"Here is {name}."):
         yield event
-
-
-def _part(kind: str, name: str, mime_type: str, data: bytes) -> Event:
-    return events.file(kind, name, mime_type, base64.b64encode(data).decode(), len(data))
 
 
 async def think(call: Call) -> AsyncIterator[Frame]:
@@ -235,7 +242,7 @@ def commands() -> Iterator[tuple[str, Command]]:
         "approve",
         Command(usage="/demo approve [file …] [s]", sentence="asks for a yes within s seconds", run=approve),
     )
-    yield "file", Command(usage="/demo file [text|image] [bytes]", sentence="sends a file", run=file)
+    yield "file", Command(usage="/demo file [text|image|sound] [bytes] [caption]", sentence="a file", run=file)
     yield "think", Command(usage="/demo think", sentence="reasoning before the answer", run=think)
     yield "status", Command(usage="/demo status [n] [s]", sentence="n status lines, s seconds apart", run=status)
     yield "slow", Command(usage="/demo slow [s]", sentence="answers after s seconds", run=slow)

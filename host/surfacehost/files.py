@@ -16,6 +16,10 @@ from surfacehost.texts import language_of, say
 KINDS = {"image": "image", "sticker": "image", "audio": "audio", "voice": "audio", "video": "video"}
 """What the wire contract calls what people send; everything else is a document."""
 
+LONGEST_CAPTIONS = 1000
+"""Characters that the captions of one answer may have together: what is longer belongs to its words. Telegram takes
+1,024 under a file."""
+
 log = logging.getLogger(__name__)
 
 
@@ -44,6 +48,7 @@ class Files:
         """What is stored of *files*, for a surface that *shows* them, and what is said about the others."""
         bodies: list[Any] = []
         lines: list[str] = []
+        room = LONGEST_CAPTIONS
         language = language_of(entry.event.locale, self.locale)
         for number, file in enumerate(files):
             item_id = id_of("out", entry.event.surface, entry.event.id, entry.retried, number)
@@ -51,12 +56,15 @@ class Files:
                 item = await shelve(self.shelf, item_id, file.name, file.mime_type, file.url)
             except (TooLarge, Undeliverable) as error:
                 log.warning("a file of the agent's for %s is left out: %s", entry.event.key, error)
-                lines.append(self._unsent(language, file, error))
+                lines += [file.caption, self._unsent(language, file, error)]
                 continue
-            if shows:
-                bodies.append({"item": item.id, "name": item.name})
-            else:
-                lines.append(self._link(language, item, file))
+            if not shows:
+                lines += [file.caption, self._link(language, item, file)]
+                continue
+            fits = len(file.caption) <= room
+            room -= len(file.caption) if fits else 0
+            lines += [] if fits else [file.caption]
+            bodies.append({"item": item.id, "name": item.name, "caption": file.caption if fits else ""})
         return bodies, lines
 
     def find(self, body: Any) -> File | None:  # noqa: ANN401 - JSON

@@ -133,8 +133,9 @@ class Replies:
         found = [self._files.find(body) for body in bodies]
         files = [file for file in found if file is not None]
         language = language_of(reply.event.locale, self._locale)
+        captions = [body.get("caption", "") for body in bodies]
         gone = [body["name"] for body, file in zip(bodies, found, strict=True) if file is None]
-        text = "\n\n".join(say(language, "file_gone", name=name) for name in gone)
+        text = "\n\n".join(filter(None, [*captions, *(say(language, "file_gone", name=name) for name in gone)]))
         told = next(iter(await self._compose(self._tenants[reply.event.surface].surface, text)), None)
         if not files:
             return replace(reply, kind="notice", body=told)

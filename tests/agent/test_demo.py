@@ -130,12 +130,14 @@ async def test_status_lines_are_counted(client: Client) -> None:
         ("/demo file text 5", "hello.txt", "document", b"Hello"),
         ("/demo file image", "square.png", "image", showcase.picture()),
         ("/demo file image 300000", "square.png", "image", showcase.picture(300_000)),
+        ("/demo file sound 50 of a *beep*", "beep.wav", "audio", showcase.sound(50)),
     ],
 )
 async def test_files_arrive_whole(client: Client, command: str, name: str, kind: str, data: bytes) -> None:
     part = of_type(await client.run(command), "CUSTOM")[0]["value"]
     assert part["type"] == kind
-    assert part["metadata"] == {"name": name, "size": len(data)}
+    caption = {"caption": "of a *beep*"} if kind == "audio" else {}
+    assert part["metadata"] == {"name": name, "size": len(data), **caption}
     assert base64.b64decode(part["source"]["value"]) == data
 
 

@@ -80,6 +80,21 @@ def _shown(door: Door) -> list[tuple[str, Any]]:
     raise AssertionError(door)
 
 
+def captions(door: Door) -> list[str]:
+    """What stands under each of the bot's files by now."""
+    match door:
+        case MatrixDoor():
+            events = door.person.seen.events[door.room]
+            found = [one.content for one in events if one.sender == door.bot.user_id and "url" in one.content]
+            return [one["body"] if one["body"] != one["filename"] else "" for one in found]
+        case TelegramDoor():
+            contents = [one.content for one in door.api.world.replies(door.person.id, bot=door.bot)]
+            return [one.text for one in contents if one.document]
+        case WebDoor():
+            return [str(line["text"]) for line in door.page.all("final") if line.get("files")]
+    raise AssertionError(door)
+
+
 def _matrix(door: MatrixDoor) -> httpx.AsyncClient:
     token = {"Authorization": f"Bearer {door.person.account.access_token}"}
     return httpx.AsyncClient(base_url=door.homeserver.url, headers=token, trust_env=False)

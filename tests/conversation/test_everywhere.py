@@ -16,7 +16,7 @@ from surfacehost_devkit.botapi.news import tell_tap
 from surfacehost_devkit.homeserver import Homeserver
 
 from .doors import Door, MatrixDoor, TelegramDoor, WebDoor, language_at
-from .parcels import Parcel, received, send
+from .parcels import Parcel, captions, received, send
 from .street import SURFACES, Behaviour, Street, hear, side_by_side
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -261,12 +261,16 @@ async def an_album_is_one_message(_street: Street, _name: str, door: Door) -> No
 
 
 async def files_of_the_agent_arrive_as_what_they_are(_street: Street, _name: str, door: Door) -> None:
-    await hear(door, "!demo file image", "Here is")
+    await hear(door, "!demo file image 0 a **green** square", "Here is")
     await hear(door, "!demo file text 40", "Here is hello.txt.")
     (picture, seen), (file, read) = await received(door, 2)
     assert (picture, file) == ("image", "file")
     assert seen.startswith(b"\x89PNG")
     assert read == (b"Hello, file!\n" * 4)[:40]
+    shown = (
+        "a green square" if isinstance(door, TelegramDoor) else "a **green** square"
+    )  # where formatting stands apart
+    assert captions(door) == [shown, ""]
 
 
 BEHAVIOURS: dict[Behaviour, tuple[str, Sequence[str]]] = {

@@ -72,6 +72,18 @@ def test_a_file_that_is_too_large_is_a_line(book: Book) -> None:
     assert book.ask("/demo file text 1001") == "Here is hello.txt.\n\n(a file, hello.txt: it has more than 0.001 MB)"
 
 
+def test_a_caption_stands_under_its_file_and_a_long_one_among_the_words(book: Book) -> None:
+    long = "x" * 1001
+    for caption, words, under in (("see *this*", [], "see *this*"), (long, [long], None)):
+        to = book.say(f"/demo file text 13 {caption}")
+        wait_until(lambda to=to: len(book.answers(to)) == 2, 20, book.host.log_tail)  # type: ignore[misc]
+        said, file = book.answers(to)
+        assert said["text"] == "\n\n".join(["Here is hello.txt.", *words])
+        assert (file["kind"], file["text"]) == ("file", under)
+    left_out = "(a file, hello.txt: it has more than 0.001 MB)"
+    assert book.ask("/demo file text 1001 see") == f"Here is hello.txt.\n\nsee\n\n{left_out}"
+
+
 class Agent:
     """Remembers what it is asked, and answers with what it is given."""
 

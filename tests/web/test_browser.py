@@ -10,6 +10,7 @@ from playwright.async_api import expect
 from tests.conversation.listener import Listener
 from tests.web.conftest import ARTEFACTS, Visit
 
+from platform_agent.showcase import sound
 from surfacehost_devkit.hostprocess import HostProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser for all
@@ -323,7 +324,17 @@ async def test_files_go_both_ways(host: HostProcess, visit: Visit) -> None:
         await link.click()
     saved = await (await download.value).path()
     assert saved.read_bytes() == b"Hello, file!\n"
+    await say(tab, "/demo file sound 0 a *beep*")
+    beep = tab.locator("#lines .agent figure.file audio")
+    await expect(beep).to_have_js_property("readyState", 4)
+    assert await beep.evaluate("audio => audio.duration") == 1
+    await expect(tab.locator("#lines .agent .formatted em")).to_have_text("beep")
+    async with tab.expect_download() as download:
+        await tab.locator("#lines .agent figure.file a", has_text="beep.wav").click()
+    saved = await (await download.value).path()
+    assert saved.read_bytes() == sound()
     await picture(tab, "files")
     await tab.reload()
+    await expect(beep).to_have_js_property("readyState", 4)
     await expect(square).to_have_js_property("naturalWidth", 64)
     await expect(shown).to_have_js_property("naturalWidth", 1)

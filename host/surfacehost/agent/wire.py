@@ -74,6 +74,8 @@ class File:
     mime_type: str
     url: str
     """Where it is, or a ``data:`` URL."""
+    caption: str = ""
+    """What stands under it, Markdown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +272,8 @@ def _custom(name: str, value: Any) -> AgentEvent | None:  # noqa: ANN401 - any J
     mime_type = str(source.get("mimeType", "application/octet-stream"))
     data = str(source.get("value", ""))
     url = data if source["type"] == "url" else f"data:{mime_type};base64,{data}"
-    return File(str(metadata.get("name", "file")), mime_type, url)
+    caption = metadata.get("caption")
+    return File(str(metadata.get("name", "file")), mime_type, url, caption if isinstance(caption, str) else "")
 
 
 def _finished(event: Any) -> Finished:  # noqa: ANN401 - ag.RunFinishedEvent

@@ -12,7 +12,14 @@ from surfacehost_web.drawer import Drawers
 from surfacehost_web.visitor import Door
 
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
-"""What the page shows; everything else is saved by the browser. SVG can hold scripts and is no picture here."""
+"""What the page shows; SVG can hold scripts and is no picture here."""
+RECORDINGS = frozenset(
+    {
+        *(f"audio/{kind}" for kind in ("aac", "flac", "mp4", "mpeg", "ogg", "wav", "webm", "x-wav")),
+        *(f"video/{kind}" for kind in ("mp4", "ogg", "webm")),
+    }
+)
+"""What the page plays; everything else is saved by the browser."""
 
 GUARDED = {
     "X-Content-Type-Options": "nosniff",
@@ -47,7 +54,7 @@ def counter(door: Door, drawers: Drawers) -> Sequence[BaseRoute]:
         filed = drawers.find(person, request.path_params["file"]) if person else None
         if person is None or filed is None:
             return PlainTextResponse("not found\n", 404)
-        how = "inline" if filed.type in PICTURES else "attachment"
+        how = "inline" if filed.type in PICTURES | RECORDINGS else "attachment"
         return FileResponse(
             drawers.path(person, filed), media_type=filed.type, filename=filed.name, headers=GUARDED,
             content_disposition_type=how,

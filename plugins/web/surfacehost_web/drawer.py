@@ -71,7 +71,8 @@ class Drawers:
         if (known := self.find(person, file_id)) is not None:
             return known
         await asyncio.to_thread(shutil.copyfile, file.path, self._unfinished(person, file_id))
-        return self._close(person, Filed(id=file_id, name=file.name, type=file.mime_type, size=file.size))
+        mime_type = file.mime_type.partition(";")[0].strip().lower()
+        return self._close(person, Filed(id=file_id, name=file.name, type=mime_type, size=file.size))
 
     def drop(self, person: str, ids: Iterable[str]) -> None:
         """Remove the files *ids* of *person*."""

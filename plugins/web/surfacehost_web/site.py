@@ -92,7 +92,7 @@ def _policy(settings: WebSettings) -> str:
     """Everything comes from here, nothing is inline: even markup that got into an answer could do nothing."""
     ancestors = " ".join(["'self'", *settings.frame_ancestors])
     return (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self';"
         f" base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
     )
 

@@ -91,9 +91,24 @@ export class Files {
   }
 }
 
+const PLAYED = /^(audio\/(aac|flac|mp4|mpeg|ogg|wav|webm|x-wav)|video\/(mp4|ogg|webm))$/;
+
+/** A recording or a film with what plays it; what the browser can't play can still be saved. */
+function player({ id, name, type, size }) {
+  const played = element(type.split("/")[0], "");
+  Object.assign(played, { src: `file/${id}`, controls: true, preload: "metadata", title: name });
+  const link = element("a", "");
+  Object.assign(link, { href: `file/${id}`, download: name });
+  link.append(element("span", "", name), element("small", "", sized(size)));
+  const figure = element("figure", "file");
+  figure.append(played, link);
+  return figure;
+}
+
 /** The files of a message, as the conversation shows them. */
 export function shownFiles(files) {
   return files.map(({ id, name, type, size }) => {
+    if (PLAYED.test(type)) return player({ id, name, type, size });
     const link = element("a", "file");
     Object.assign(link, { href: `file/${id}`, target: "_blank", rel: "noopener" });
     if (/^image\/(png|jpeg|gif|webp)$/.test(type)) {
