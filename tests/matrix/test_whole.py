@@ -14,13 +14,17 @@ from html.parser import HTMLParser
 import pytest
 from tests.matrix.conftest import MakePerson
 from tests.matrix.smallhost import direct_chat
-from tests.matrix.test_files import media, small
 from tests.matrix.test_poison import POISON, STATE
 from tests.matrix.test_provision import rooms_in
 from tests.matrix.test_upgrades import became, invited_to_write, upgrade
-from tests.matrix.wholehost import LONG, Whole, deactivate, numbers_in, whole_host
+from tests.matrix.wholehost import (
+    LONG,
+    Whole,
+    deactivate,
+    numbers_in,
+    whole_host,
+)
 
-from platform_agent.showcase import picture
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.hostprocess import surface_in
 from surfacehost_devkit.matrixperson import MatrixError, MatrixPerson, RoomEvent
@@ -134,21 +138,6 @@ async def test_what_is_formatted_holds_nothing_but_what_clients_allow(bot: Accou
     links = [attributes["href"] for tag, attributes in Tags(answers[0].content["formatted_body"]).found if tag == "a"]
     assert links == ["https://example.org/?a=1&b=2"]
     assert "<strong>strong</strong>" in answers[0].content["formatted_body"]
-
-
-async def test_a_large_picture_comes_with_a_small_one_of_it(whole: Whole, bot: Account, alice: MatrixPerson) -> None:
-    room = await direct_chat(alice, bot)
-    question = await alice.send(room, "!demo file image 300000")
-    (sent,) = [
-        one
-        for one in await alice.replies(room, after=question, from_=bot.user_id, count=2)
-        if one.content["msgtype"] == "m.image"
-    ]
-    info, token = sent.content["info"], alice.account.access_token
-    shown = await asyncio.to_thread(media, whole.homeserver, info["thumbnail_url"], token)
-    assert small(shown) == ("JPEG", (info["thumbnail_info"]["w"], info["thumbnail_info"]["h"]))
-    assert len(shown) == info["thumbnail_info"]["size"] < info["size"] / 2
-    assert await asyncio.to_thread(media, whole.homeserver, sent.content["url"], token) == picture(300_000)
 
 
 async def test_a_long_text_comes_whole_in_several_messages(bot: Account, alice: MatrixPerson) -> None:

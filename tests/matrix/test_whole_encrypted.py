@@ -1,25 +1,26 @@
 """What a Matrix surface promises in encrypted rooms, through one real ``surfacehost run``; the person is nio."""
 
 import asyncio
-import io
 import json
 import re
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
-from nio.crypto.attachments import decrypt_attachment  # type: ignore[import-untyped]  # no types
 from tests.matrix.secretperson import SecretPerson, raw_events
 from tests.matrix.smallhost import PASSWORD, direct_chat
-from tests.matrix.test_files import media, small
 from tests.matrix.test_hazards import TO_DEVICE, claim, garbled, last_key, never_offered, seal, sealed_in
-from tests.matrix.wholehost import Whole, contents_read_by, delete_device, read_by, whole_host
+from tests.matrix.wholehost import (
+    Whole,
+    contents_read_by,
+    delete_device,
+    read_by,
+    whole_host,
+)
 
-from platform_agent.showcase import picture
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.matrixperson import MatrixPerson
@@ -69,64 +70,6 @@ async def test_both_ways_nothing_is_in_clear_whatever_the_client_tells_of_itself
     held = await raw_events(carol, room, bot.user_id)
     assert {event["type"] for event in held} == {"m.room.encrypted"}
     assert "secret" not in json.dumps(held)
-
-
-async def test_files_come_in_and_go_out_encrypted(whole: Whole, room: str, carol: SecretPerson) -> None:
-    data = bytes(range(256)) * 300
-    uploaded, keys = await carol.nio.upload(
-        io.BytesIO(data), "audio/ogg", "voice.ogg", encrypt=True, filesize=len(data)
-    )
-    file = {"url": uploaded.content_uri, **keys}
-    voice: dict[str, Any] = {
-        "msgtype": "m.audio",
-        "filename": "voice.ogg",
-        "org.matrix.msc3245.voice": {},
-        "file": file,
-    }
-    await carol.send(room, "what is it?", **voice, info={"mimetype": "audio/ogg", "size": 7})
-    line = f"attachment: audio voice.ogg (audio/ogg, {len(data)} bytes)"  # of what was decrypted, not what was claimed
-    await carol.hears(f"echo: what is it?\n{line}")
-    assert data in [one.read_bytes() for one in (whole.process.folder / "var" / "media").rglob("*") if one.is_file()]
-
-    await carol.send(room, "!demo file image 300000")
-    sent = (await carol.hears("square.png")).source["content"]
-    assert (sent["msgtype"], "url" in sent, "thumbnail_url" in sent["info"]) == ("m.image", False, False)
-    assert await opened(whole, carol, sent["file"]) == picture(300_000)
-    assert small(await opened(whole, carol, sent["info"]["thumbnail_file"]))[0] == "JPEG"
-
-
-async def test_a_file_that_is_not_what_was_sent_is_named_and_reaches_nobody(
-    whole: Whole, room: str, carol: SecretPerson
-) -> None:
-    data = bytes(reversed(range(256))) * 300
-    uploaded, keys = await carol.nio.upload(
-        io.BytesIO(data), "audio/ogg", "voice.ogg", encrypt=True, filesize=len(data)
-    )
-    tampered = {"url": uploaded.content_uri, **keys, "hashes": {"sha256": "A" * 43}}
-    with whole.process.unharmed():
-        await carol.send(room, "listen", msgtype="m.audio", filename="voice.ogg", file=tampered)
-        await carol.hears("I couldn't get voice.ogg: it is gone or damaged.\n\necho: listen")
-        await carol.send(room, "still there?")
-        await carol.hears("echo: still there?")
-    kept = (whole.process.folder / "var" / "media").rglob("*")
-    assert data not in [one.read_bytes() for one in kept if one.is_file()]
-
-
-async def test_a_large_file_comes_in_in_little_memory(whole: Whole, room: str, carol: SecretPerson) -> None:
-    data = bytes(19_000_000)
-    uploaded, keys = await carol.nio.upload(io.BytesIO(data), "video/mp4", "film.mp4", encrypt=True, filesize=len(data))
-    film: dict[str, Any] = {"msgtype": "m.video", "filename": "film.mp4", "file": {"url": uploaded.content_uri, **keys}}
-    with whole.process.in_little_memory():
-        await carol.send(room, "what is it?", **film, info={"mimetype": "video/mp4"})
-        await carol.hears(f"echo: what is it?\nattachment: video film.mp4 (video/mp4, {len(data)} bytes)")
-
-
-async def opened(whole: Whole, carol: SecretPerson, file: dict[str, Any]) -> bytes:
-    """What is in an encrypted *file* of a message; it is not what the homeserver has."""
-    sealed = await asyncio.to_thread(media, whole.homeserver, file["url"], carol.nio.access_token)
-    data: bytes = decrypt_attachment(sealed, file["key"]["k"], file["hashes"]["sha256"], file["iv"])
-    assert sealed != data
-    return data
 
 
 async def test_a_long_answer_takes_the_place_of_its_beginning_whole_and_formatted(

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+from tests.host.sendingagent import can_send
 from tests.matrix.secretperson import SecretPerson
 from tests.matrix.smallhost import PASSWORD, register
 
@@ -63,6 +64,8 @@ def whole_host(folder: Path, homeserver: Homeserver) -> Iterator[Whole]:
     settings = f"""
         [host]
         locale = "en"
+        [media]
+        max_mb = 45
         [defaults]
         dm_policy = "open"
         busy = "queue"
@@ -85,7 +88,7 @@ def whole_host(folder: Path, homeserver: Homeserver) -> Iterator[Whole]:
         {_account(homeserver, gone)}
         encryption = false
     """
-    with HostProcess(folder, settings) as process:
+    with HostProcess(folder, settings, first=can_send) as process:
         process.wait_ready()
         yield Whole(
             process=process, homeserver=homeserver, bot=bot, guide=guide, gone=gone, owner=owner,

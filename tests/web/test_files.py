@@ -6,9 +6,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.host.sendingagent import LARGE, can_send
+from tests.host.test_files import website
 from tests.web.conftest import SETTINGS, OpenPage
 
 from surfacehost_devkit.hostprocess import HostProcess
+
+DATA = bytes(LARGE)
 
 
 async def upload(host: HostProcess, cookie: str, body: bytes, **headers: str) -> httpx.Response:
@@ -63,6 +67,27 @@ async def test_only_our_page_uploads_and_no_more_than_allowed(tmp_path: Path, pa
         await pieces()
         left = [path.name for path in (tmp_path / "host" / "var" / "web" / "files").rglob("*.part")]
         assert left == []
+
+
+async def test_large_files_come_in_and_go_out_in_little_memory(tmp_path: Path, page: OpenPage) -> None:
+    settings = f"[media]\nmax_mb = 45\n{SETTINGS}".replace("[surfaces.web]\n", "[surfaces.web]\nmax_upload_mb = 45\n")
+    with HostProcess(tmp_path / "host", settings, first=can_send) as host, website({"/x": (200, {}, DATA)}) as site:
+        await asyncio.to_thread(host.wait_ready)
+        alice = await page(host)
+        await alice.ask("hello", "c1")
+        with host.in_little_memory():
+            filed = (await upload(host, alice.cookie, DATA)).json()
+            await alice.tell("say", id="m1", chat="c1", text="what is it?", files=[filed["id"]])
+            came = await alice.answer_to("m1")
+        assert came["text"].endswith(f"attachment: document evil.html (text/html, {LARGE} bytes)")
+        with host.in_little_memory():
+            await alice.say(f"/demo send film.mp4 video/mp4;codecs=av1 {site}/x what it is", "c1", "m2")
+            shown = await alice.wait("final", to="m2", kind="file")
+            [film] = shown["files"]
+            got = await download(host, alice.cookie, film["id"])
+        assert got.content == DATA
+        assert (shown["text"], film["type"], film["size"]) == ("what it is", "video/mp4", LARGE)
+        assert got.headers["content-disposition"].startswith("inline")  # for the player of the page
 
 
 @pytest.mark.parametrize("files", [["x" * 32], [1], "x", ["a"] * 11])

@@ -159,8 +159,9 @@ export class View {
     article.title = new Date(line.at * 1000).toLocaleString();
     article.append(element("h3", "speaker", line.who === "person" ? word("you") : document.title));
     const isPerson = line.who === "person";
-    if (line.text) article.append(isPerson ? linked(element("div", "plain", line.text)) : formatted(line.html));
-    if (line.files?.length) article.append(...shownFiles(line.files));
+    const said = line.text ? [isPerson ? linked(element("div", "plain", line.text)) : formatted(line.html)] : [];
+    const files = shownFiles(line.files ?? []);
+    article.append(...(line.kind === "file" ? [...files, ...said] : [...said, ...files])); // a caption stands below
     if (line.choices?.length) article.append(this.#choices(line.choices));
     return article;
   }
