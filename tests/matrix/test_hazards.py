@@ -12,12 +12,9 @@ from typing import Any
 
 import vodozemac
 from tests.matrix.secretperson import SecretPerson
-from tests.matrix.smallhost import SmallHost
 
 from surfacehost_devkit.homeserver import Account
 from surfacehost_devkit.matrixapi import MatrixApi
-from surfacehost_devkit.matrixperson import MatrixPerson
-from surfacehost_matrix import guards
 
 ROOT = Path(__file__).parents[2]
 DEEP = '{"a":' * 5000 + "1" + "}" * 5000
@@ -27,7 +24,7 @@ def state(kind: str, content: object, key: str = "") -> str:
     return json.dumps({"type": kind, "state_key": key, "content": content})
 
 
-def sealed_in(question: str, bot: str, carol: str) -> dict[str, str]:
+def sealed_in(question: str, bot: str, carol: str, owner: str, other_room: str) -> dict[str, str]:
     """What an encrypted event can be found to say."""
     text = {"msgtype": "m.text", "body": "x"}
     return {
@@ -45,10 +42,15 @@ def sealed_in(question: str, bot: str, carol: str) -> dict[str, str]:
         "another sender": json.dumps({"type": "m.room.message", "content": text, "sender": bot}),
         "rights": state("m.room.power_levels", {"users": {carol: 100}}),
         "rights without a key": json.dumps({"type": "m.room.power_levels", "content": {"users": {carol: 100}}}),
+        "an owner's command": json.dumps(
+            {"type": "m.room.message", "content": text | {"body": "!pair list"}, "sender": owner, "user_id": owner}
+        ),
         "our leaving": state("m.room.member", {"membership": "leave"}, bot),
         "a name": state("m.room.name", {"name": "Forged"}),
         "encryption off": state("m.room.encryption", {"algorithm": "none"}),
-        "a tombstone": state("m.room.tombstone", {"replacement_room": "!trap"}),
+        "our being put out": state("m.room.member", {"membership": "ban"}, bot),
+        "another creation": state("m.room.create", {"creator": bot, "predecessor": {"room_id": other_room}}),
+        "a tombstone": state("m.room.tombstone", {"replacement_room": other_room}),
         "taking back what others said": json.dumps(
             {"type": "m.room.redaction", "content": {"redacts": question}, "redacts": question}
         ),
@@ -66,34 +68,6 @@ async def seal(carol: SecretPerson, room: str, payload: str) -> dict[str, Any]:
         "session_id": session.id,
         "device_id": olm.device_id,
     }
-
-
-async def test_nothing_that_is_found_in_an_encrypted_event_does_harm(
-    host: SmallHost, carol: SecretPerson, bot: Account
-) -> None:
-    room = await carol.chat_with(bot.user_id)
-    await carol.hears("hello")
-    guards.guard(carol.nio.olm, dict)  # or she would stumble herself
-    question = await carol.send(room, "first")
-    await carol.hears("echo: first")
-    api = MatrixApi(carol.nio.homeserver, carol.nio.access_token)
-    for number, (_, payload) in enumerate(sealed_in(question, bot.user_id, carol.user_id).items()):
-        content = await seal(carol, room, payload)
-        await api.call("PUT", "rooms", room, "send", "m.room.encrypted", f"sealed{number}", json=content)
-    without = {"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "AAAA", "session_id": "x"}  # what newer clients omit
-    await api.call("PUT", "rooms", room, "send", "m.room.encrypted", "bare", json=without)
-    await api.aclose()
-    await carol.send(room, "still there?")
-    await carol.hears("echo: still there?")
-    assert not host.down
-    assert not host.failed
-    assert all(message.sender == carol.user_id for message in host.messages)
-    assert {type(event).__name__ for event in host.put.events.values()} == {"Invite", "Message"}
-    homeserver = host.surface._homeserver
-    assert homeserver is not None
-    model = homeserver.nio.rooms[room]
-    assert (model.name, model.encrypted, bot.user_id in model.users) == (None, True, True)
-    assert carol.user_id not in model.power_levels.users
 
 
 def never_offered(bot_key: str) -> dict[str, Any]:
@@ -131,21 +105,6 @@ TO_DEVICE: list[tuple[str, dict[str, Any]]] = [
     ("m.dummy", {"x": [[[]]]}),
     ("org.example.odd", {"y" * 200: None}),
 ]
-
-
-async def test_nothing_that_is_sent_to_its_device_does_harm(
-    host: SmallHost, alice: MatrixPerson, chat: str, bot: Account
-) -> None:
-    homeserver = host.surface._homeserver
-    assert homeserver is not None
-    device = (await host.memory.get("login"))["device_id"]
-    poison = [*TO_DEVICE, ("m.room.encrypted", never_offered(homeserver.identity_key))]
-    for number, (kind, content) in enumerate(poison):
-        messages = {"messages": {bot.user_id: {device: content}}}
-        await alice.api.call("PUT", "sendToDevice", kind, f"poison{number}", json=messages)
-    question = await alice.send(chat, "still there?")
-    await alice.replies(chat, after=question, from_=bot.user_id)
-    assert not host.down
 
 
 def garbled(bot_key: str) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from tests.matrix.secretperson import SecretPerson, raw_events
-from tests.matrix.smallhost import PASSWORD, direct_chat
+from tests.matrix.smallhost import PASSWORD, direct_chat, register
 from tests.matrix.test_hazards import TO_DEVICE, claim, garbled, last_key, never_offered, seal, sealed_in
 from tests.matrix.wholehost import (
     Whole,
@@ -122,6 +122,42 @@ async def test_switched_off_it_says_nothing_at_all(whole: Whole, carol: SecretPe
     assert await raw_events(carol, room, whole.guide.user_id) == []
 
 
+async def room_behind(hers: MatrixApi, room: str, last: str) -> str:
+    """A room that says it takes the place of *room*, which says nothing of it; who is told of it may come."""
+    begins = {"preset": "public_chat", "creation_content": {"predecessor": {"room_id": room, "event_id": last}}}
+    return str((await hers.call("POST", "createRoom", json=begins))["room_id"])
+
+
+async def test_what_one_has_sealed_is_not_said_by_another_who_sends_it(
+    whole: Whole, carol: SecretPerson, bot: Account, tmp_path: Path
+) -> None:
+    group = whole.group
+    mentions: dict[str, Any] = {"m.mentions": {"user_ids": [bot.user_id]}}
+    async with aclosing(MatrixApi(whole.homeserver.url, whole.owner.access_token)) as api:
+        algorithm = {"algorithm": "m.megolm.v1.aes-sha2"}
+        await api.call("PUT", "rooms", group, "state", "m.room.encryption", json=algorithm)
+    async with SecretPerson(whole.homeserver, register(whole.homeserver, "mallory"), tmp_path / "mallory") as mallory:
+        await mallory.nio.join(group)
+        await carol.nio.join(group)
+        await carol.until(lambda: group in carol.nio.rooms and mallory.user_id in carol.nio.rooms[group].users)
+        await mallory.until(lambda: group in mallory.nio.rooms and carol.user_id in mallory.nio.rooms[group].users)
+        for person, text in ((carol, "in her own words"), (mallory, "in other words")):
+            await person.send(group, text, **mentions)
+            await carol.hears(f"echo: {text}")
+        sealed = await raw_events(carol, group, carol.user_id)
+        whole.process.kill()  # it forgets which messages it has seen
+        await asyncio.to_thread(whole.process.start)
+        async with aclosing(MatrixApi(whole.homeserver.url, mallory.nio.access_token)) as api:
+            for event in sealed:
+                await api.call("PUT", "rooms", group, "send", event["type"], "again", json=event["content"])
+        await mallory.send(group, "still there?", **mentions)
+        await carol.hears("echo: still there?")
+    assert len(sealed) == 1
+    echoed = [text for text in read_by(carol, group, bot) if text.startswith("echo: ")]
+    assert echoed == [f"echo: {text}" for text in ("in her own words", "in other words", "still there?")]
+    assert f"was sealed by somebody else than {mallory.user_id}" in whole.process.log_text()
+
+
 async def test_nothing_that_is_found_in_encrypted_events_does_harm(
     whole: Whole, room: str, carol: SecretPerson, bot: Account, alice: MatrixPerson, hers: MatrixApi
 ) -> None:
@@ -130,7 +166,9 @@ async def test_nothing_that_is_found_in_encrypted_events_does_harm(
     question = await carol.send(room, "first")
     await carol.hears("echo: first")
     odd = {"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "?", "device_id": "X"}
-    contents = [await seal(carol, room, sealed) for sealed in sealed_in(question, bot.user_id, carol.user_id).values()]
+    trap = await room_behind(hers, room, question)
+    payloads = sealed_in(question, bot.user_id, carol.user_id, whole.owner.user_id, trap)
+    contents = [await seal(carol, room, payload) for payload in payloads.values()]
     contents += [odd | {"sender_key": "", "session_id": "x"}, odd | {"sender_key": "x", "session_id": ""}, odd, {}]
     contents += [{"algorithm": ["x"], "ciphertext": {}}]
     with whole.process.unharmed():
@@ -142,6 +180,10 @@ async def test_nothing_that_is_found_in_encrypted_events_does_harm(
         await alice.wait_for(lambda: "echo: and here?" in alice.seen.said(elsewhere, bot.user_id))
     said = read_by(carol, room, bot)
     assert said[1] == "echo: first"
+    assert said.count("Only an owner can do that.") == 1
+    assert bot.user_id not in (await hers.call("GET", "rooms", trap, "joined_members"))["joined"]
+    await carol.send(room, "!demo memory")
+    await carol.until(lambda: "1. first\n" in read_by(carol, room, bot)[-1])
     held = await raw_events(carol, room, bot.user_id)
     assert {event["type"] for event in held} == {"m.room.encrypted"}
 

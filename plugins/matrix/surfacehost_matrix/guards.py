@@ -5,6 +5,7 @@ Each guard stands for something that any user, or a crash at the wrong moment, c
 - a to-device event or a room event that can't be decrypted, or decrypts to something odd, ends the sync;
 - keys of a device that are no keys end a query for devices, and with it every send into the rooms of its owner;
 - an encrypted payload of a state event's type is applied to the model of the room: rights and members can be forged;
+- what one has sealed can be sent by another, and counts as said by that one;
 - keys that reached the homeserver before they reached our disk are refused at every later upload;
 - a key that somebody forwards is believed, or never asked for.
 """
@@ -72,6 +73,9 @@ def _guard_room_events(olm: Any) -> None:  # noqa: ANN401 - untyped
         except Exception as error:  # noqa: BLE001 - whatever it raises, another user has sent it
             log.warning("%s can't be decrypted: %s", event.event_id, type(error).__name__)
             return None
+        if clear is not None and _is_anothers(olm, event):
+            log.warning("%s was sealed by somebody else than %s, who sends it", event.event_id, event.sender)
+            return None
         source = getattr(clear, "source", None) or {}
         kind = str(source.get("type", ""))
         if "state_key" in source or (kind.startswith(("m.room.", "m.space.")) and kind != "m.room.message"):
@@ -90,6 +94,16 @@ def _maker(olm: Any, room_id: str, event: Any) -> str:  # noqa: ANN401 - untyped
     made = [key for key, sessions in olm.inbound_group_store[room_id].items() if event.session_id in sessions]
     theirs = {device.curve25519 for device in olm.device_store.active_user_devices(event.sender)}
     return next((key for key in made if key in theirs), next(iter(made), ""))
+
+
+def _is_anothers(olm: Any, event: Any) -> bool:  # noqa: ANN401 - untyped
+    """Whether a device of another one than the sender has made the session of *event*, as far as we know devices.
+
+    Whoever sends an event again, or a homeserver that names another sender, would put words into somebody's mouth
+    (specification, "Validation of incoming decrypted events").
+    """
+    makers = {device.user_id for device in olm.device_store if device.curve25519 == event.sender_key}
+    return bool(makers) and event.sender not in makers
 
 
 def _guard_device_events(olm: Any) -> None:  # noqa: ANN401 - untyped
