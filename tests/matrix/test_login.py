@@ -12,7 +12,6 @@ from tests.matrix.smallhost import SmallHost, register
 from surfacehost import NotReady, Refused
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.matrixapi import MatrixApi
-from surfacehost_devkit.matrixperson import MatrixPerson
 from surfacehost_matrix.homeserver import Homeserver as Connection
 
 
@@ -50,20 +49,6 @@ async def test_after_a_restart_it_is_the_same_device_without_its_password(
         await second.online()
     assert await second.memory.get("login") == login
     assert await whoami(homeserver, login["access_token"]) == login["device_id"] != bot.device_id
-
-
-async def test_logged_out_it_logs_in_again_as_the_same_device(
-    host: SmallHost, alice: MatrixPerson, bot: Account, chat: str, homeserver: Homeserver
-) -> None:
-    before = await host.memory.get("login")
-    await log_out(homeserver, before["access_token"])
-    await host.until(lambda: host.down)
-    question = await alice.send(chat, "still there?")
-    await alice.replies(chat, after=question, from_=bot.user_id)
-    after = await host.memory.get("login")
-    assert after["device_id"] == before["device_id"]
-    assert after["access_token"] != before["access_token"]
-    assert [type(error) for error in host.down] == [NotReady]
 
 
 async def test_a_device_without_its_keys_is_replaced_also_where_its_logout_is_cut_off(
@@ -111,22 +96,6 @@ async def test_another_ones_credentials_are_told(make: MakeHost, homeserver: Hom
 
 async def test_another_servers_user_is_told(make: MakeHost) -> None:
     assert "is it the homeserver of elsewhere.example" in await refusal(make(user_id="@bot:elsewhere.example"))
-
-
-async def test_a_deactivated_account_is_told(make: MakeHost, bot: Account, homeserver: Homeserver) -> None:
-    async with make() as host:
-        await host.online()
-        api = MatrixApi(homeserver.url, bot.access_token)
-        who = {"type": "m.id.user", "user": bot.user_id}
-        await api.call(
-            "POST",
-            "account",
-            "deactivate",
-            json={"auth": {"type": "m.login.password", "identifier": who, "password": bot.password}},
-        )
-        await api.aclose()
-        await host.until(lambda: any(isinstance(error, Refused) for error in host.down))
-    assert "deactivated?" in str(host.down[-1])
 
 
 async def test_no_secret_is_logged(make: MakeHost, bot: Account, caplog: pytest.LogCaptureFixture) -> None:

@@ -105,8 +105,8 @@ async def test_keys_older_than_the_rest_of_the_data_are_replaced_and_one_time_ke
         first, master = await vouched_for(carol, bot, tmp_path)
         host.kill()
         shutil.copytree(keys, older)
+        await used_up(alice, bot, first)  # while it is away
         await asyncio.to_thread(host.start)
-        await used_up(alice, bot, first)
         await answered(carol, bot, room, "with what comes then")
         await offered(alice, bot, first)
         host.kill()

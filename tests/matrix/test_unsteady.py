@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest_asyncio
-from tests.matrix.smallhost import direct_chat, settings_text
+from tests.matrix.smallhost import asked, direct_chat, settings_text
 
 from surfacehost import supervise
 from surfacehost_devkit import faults
@@ -51,7 +51,7 @@ def be_impatient() -> None:
 @pytest_asyncio.fixture
 async def process(proxy: FaultProxy, bot: Account, tmp_path: Path) -> AsyncIterator[HostProcess]:
     """The real host, which reaches the homeserver through the proxy."""
-    settings = settings_text(proxy.url, bot, defaults="debounce_s = 0")
+    settings = settings_text(proxy.url, bot, defaults='busy = "queue"\nrate_per_minute = 0\nloop_limit = 0')
     with HostProcess(tmp_path / "host", settings, first=be_impatient) as process:
         await asyncio.to_thread(process.wait_ready)
         yield process
@@ -100,3 +100,35 @@ async def test_a_silent_homeserver_is_given_up_and_asked_again(
     assert len(losses(process)) >= 2
     assert all("in time" in line for line in losses(process))
     assert alice.seen.said(room, bot.user_id)[1:] == ["echo: are you there?", "echo: and slow?"]
+
+
+async def test_a_room_without_its_history_waits_and_all_of_it_is_answered_later(
+    process: HostProcess, proxy: FaultProxy, alice: MatrixPerson, bot: Account
+) -> None:
+    room, other = [await direct_chat(alice, bot) for _ in range(2)]
+    history = f"GET */rooms/*{room[1:]}/messages"
+
+    async def away(numbers: range, answer: Fault) -> None:
+        """Write more than a first sync brings while it is away, and have it come back to this *answer*."""
+        process.kill()
+        for number in numbers:
+            await alice.send(room, str(number))
+        proxy.faults.plan(history, answer, times=None)
+        await asyncio.to_thread(process.start)
+
+    await away(range(12), BROKEN["500"])
+    assert await asked(alice, other, bot, "one") == "echo: one"
+    await alice.send(room, "12")
+    process.kill()
+    await asyncio.to_thread(process.start)  # what waits is kept over that
+    assert await asked(alice, other, bot, "two") == "echo: two"
+    assert len(alice.seen.said(room, bot.user_id)) == 1  # the greeting
+    proxy.faults.clear(history)
+    await alice.wait_for(lambda: len(alice.seen.said(room, bot.user_id)) == 14)
+    assert alice.seen.said(room, bot.user_id)[1:] == [f"echo: {number}" for number in range(13)]
+
+    await away(range(13, 28), faults.answer(400, {"errcode": "M_UNKNOWN", "error": "no such place"}))
+    assert await asked(alice, other, bot, "three") == "echo: three"
+    await alice.wait_for(lambda: alice.seen.said(room, bot.user_id)[-1] == "echo: 27")
+    assert alice.seen.said(room, bot.user_id)[14:] == [f"echo: {number}" for number in range(18, 28)]
+    assert f"the history of {room} is closed to us" in process.log_text()
