@@ -11,9 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-from nio.crypto.attachments import decrypt_attachment, encrypt_attachment  # type: ignore[import-untyped]  # no types
+from nio.crypto.attachments import encrypt_attachment  # type: ignore[import-untyped]  # no types
 from PIL import Image
-from tests.matrix.conftest import MakeHost
 from tests.matrix.secretperson import SecretPerson
 from tests.matrix.smallhost import SmallHost
 
@@ -145,39 +144,6 @@ async def test_a_large_picture_has_a_thumbnail(
     assert (small(data), len(data)) == (("JPEG", (600, 800)), thumbnail["size"])
     assert [(info.get("w"), info.get("h")) for info in others] == [(30_000, 30_000), (None, None), (900, 900)]
     assert not any("thumbnail_info" in info for info in others)
-
-
-async def test_files_in_encrypted_rooms(
-    make: MakeHost, carol: SecretPerson, bot: Account, homeserver: Homeserver, tmp_path: Path
-) -> None:
-    voice = file_at(tmp_path / "voice.ogg", bytes(range(256)) * 1_000, "audio/ogg")
-    async with make() as host:
-        room = await carol.chat_with(bot.user_id)
-        await carol.hears("hello")
-        connection = host.surface._homeserver
-        assert connection is not None
-        await host.surface._sender.send(connection, reply(room, voice, 0), room)
-        content = (await carol.hears("voice.ogg")).source["content"]
-        assert (content["msgtype"], content["info"]["size"]) == ("m.audio", voice.size)
-        assert content["org.matrix.msc3245.voice"] == {}  # shown as spoken, like Telegram's
-        assert "url" not in content
-        file = content["file"]
-        sealed = await asyncio.to_thread(media, homeserver, file["url"], carol.nio.access_token)
-        assert decrypt_attachment(sealed, file["key"]["k"], file["hashes"]["sha256"], file["iv"]) == (
-            voice.path.read_bytes()
-        )
-        view = file_at(tmp_path / "view.jpg", photo(1600, 1200), "image/jpeg")
-        await host.surface._sender.send(connection, reply(room, view, 1), room)
-        info = (await carol.hears("view.jpg")).source["content"]["info"]
-        assert "thumbnail_url" not in info
-        thumbnail = info["thumbnail_file"]
-        sealed = await asyncio.to_thread(media, homeserver, thumbnail["url"], carol.nio.access_token)
-        opened = decrypt_attachment(sealed, thumbnail["key"]["k"], thumbnail["hashes"]["sha256"], thumbnail["iv"])
-        assert small(opened) == ("JPEG", (600, 800))
-        sent = Attachment(name="voice.ogg", source={"file": file})
-        event = host.messages[0] if host.messages else reply(room, voice, 0).event
-        await host.surface.fetch(sent, event, tmp_path / "in", at_most=voice.size)
-        assert (tmp_path / "in").read_bytes() == voice.path.read_bytes()
 
 
 async def test_into_a_room_that_is_encrypted_meanwhile_it_goes_encrypted(

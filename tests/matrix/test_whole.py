@@ -231,6 +231,9 @@ async def test_invitations_that_race_make_one_space_and_a_chat_can_be_added_to_i
     assert (await asked(alice, general, guide, "in general")).body == "echo: in general"
     assert (await asked(alice, ideas, guide, "!demo memory")).body == "I remember nothing."
     made = await asked(alice, ideas, guide, "/chat new Trip")
+    repeated = await alice.create_room(direct=True, invite=[guide.user_id])
+    await became("join", repeated, alice, guide)
+    assert (await asked(alice, repeated, guide, "another one?")).body == "echo: another one?"
     assert [one["name"] for one in (await alice.hierarchy(space))[1:]] == ["General", "Ideas", "Trip"], made.body
     assert not [one for one in alice.seen.invites.values() if one.inviter == guide.user_id]
 
