@@ -14,38 +14,34 @@ from tests.host.test_files import website
 from tests.matrix.secretperson import SecretPerson
 from tests.matrix.smallhost import direct_chat
 from tests.matrix.test_files import media, small, upload
+from tests.matrix.test_recordings import FILM, OPUS, mp4, ogg
 from tests.matrix.wholehost import Whole, contents_read_by, read_by, whole_host
 
 from platform_agent.showcase import picture
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.matrixperson import MatrixPerson
 
-SENT = {
-    "word.ogg": ("audio/ogg", "m.audio"),
-    "song.mp3": ("audio/mpeg", "m.audio"),
-    "film.mp4": ("video/mp4", "m.video"),
-    "plan.pdf": ("application/pdf", "m.file"),
+SENT: dict[str, tuple[str, str, bytes, dict[str, int]]] = {
+    "word.ogg": ("audio/ogg", "m.audio", ogg(OPUS, 312 + 2 * 48_000), {"duration": 2000}),
+    "song.mp3": ("audio/mpeg", "m.audio", b"sound" * 1000, {}),
+    "film.mp4": ("video/mp4", "m.video", mp4(0), FILM),
+    "plan.pdf": ("application/pdf", "m.file", b"%PDF" * 1000, {}),
 }
-"""Files of an agent's: their types, and as what Matrix shows them."""
-
-
-def data_of(name: str) -> bytes:
-    """What is in a file of ``SENT``."""
-    return name.encode() * 1000
+"""Files of an agent's: their types, as what Matrix shows them, what is in them, and what it tells of them."""
 
 
 @contextmanager
 def sent_files() -> Iterator[str]:
     """The address that files of ``SENT`` are at."""
-    with website({f"/{name}": (200, {"Content-Type": SENT[name][0]}, data_of(name)) for name in SENT}) as site:
+    with website({f"/{name}": (200, {}, data) for name, (_, _, data, _) in SENT.items()}) as site:
         yield site
 
 
 def check_shown(name: str, content: Mapping[str, Any]) -> None:
     """*content* shows a file of ``SENT`` with its caption, as what it is."""
-    mime_type, kind = SENT[name]
+    mime_type, kind, data, measures = SENT[name]
     assert (content["msgtype"], content["filename"]) == (kind, name)
-    assert content["info"] == {"mimetype": mime_type, "size": len(data_of(name))}
+    assert content["info"] == {"mimetype": mime_type, "size": len(data), **measures}
     assert (content["body"], content["formatted_body"]) == ("what it **is**", "<p>what it <strong>is</strong></p>")
     assert (content.get("org.matrix.msc3245.voice") == {}) is (name == "word.ogg")
 
@@ -87,11 +83,11 @@ async def test_a_large_picture_comes_with_a_small_one_of_it(whole: Whole, bot: A
 async def test_what_the_agent_sends_is_shown_as_what_it_is(whole: Whole, bot: Account, alice: MatrixPerson) -> None:
     room = await direct_chat(alice, bot)
     with sent_files() as site:
-        for name, (mime_type, _) in SENT.items():
+        for name, (mime_type, _, data, _) in SENT.items():
             content = await file_of(alice, room, bot, f"!demo send {name} {mime_type} {site}/{name} what it **is**")
             check_shown(name, content)
             got = await asyncio.to_thread(media, whole.homeserver, content["url"], alice.account.access_token)
-            assert got == data_of(name)
+            assert got == data
 
 
 async def file_of(alice: MatrixPerson, room: str, bot: Account, text: str) -> Mapping[str, Any]:
@@ -158,12 +154,12 @@ async def test_what_the_agent_sends_is_shown_as_what_it_is_and_encrypted(
     whole: Whole, room: str, carol: SecretPerson, bot: Account
 ) -> None:
     with sent_files() as site:
-        for name, (mime_type, _) in SENT.items():
+        for name, (mime_type, _, data, _) in SENT.items():
             await carol.send(room, f"!demo send {name} {mime_type} {site}/{name} what it **is**")
             content = await file_read_by(carol, room, bot, name)
             check_shown(name, content)
             assert "url" not in content
-            assert await opened(whole, carol, content["file"]) == data_of(name)
+            assert await opened(whole, carol, content["file"]) == data
 
 
 async def file_read_by(carol: SecretPerson, room: str, bot: Account, name: str) -> dict[str, Any]:

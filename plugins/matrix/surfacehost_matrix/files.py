@@ -15,6 +15,7 @@ from surfacehost_matrix.content import text
 from surfacehost_matrix.failures import Declined
 from surfacehost_matrix.homeserver import Homeserver
 from surfacehost_matrix.pictures import size_of
+from surfacehost_matrix.recordings import measures_of
 from surfacehost_matrix.thumbnails import Thumbnails
 
 PIECE: Final = 65_536
@@ -70,6 +71,8 @@ class Offers:
         kind = _KINDS.get(file.mime_type.partition("/")[0], "m.file")
         if kind == "m.image":
             info |= await self._look(homeserver, file, is_secret=is_secret)
+        elif kind != "m.file":
+            info |= await asyncio.to_thread(measures_of, file.path)
         return {"msgtype": kind, "info": info, **where}
 
     async def _look(self, homeserver: Homeserver, picture: File, *, is_secret: bool) -> dict[str, Any]:
