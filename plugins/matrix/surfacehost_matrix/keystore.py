@@ -74,7 +74,8 @@ def take_up(folder: Path) -> int:
     Raises NotReady without room.
     """
     file = folder / "turn"
-    turn = (int(file.read_text()) if file.exists() else 0) + 1
+    before = file.read_text(errors="replace") if file.exists() else ""
+    turn = int(before) + 1 if before.isdecimal() else 1
     with keeping(folder):
         write_private(file, str(turn))
     return turn
