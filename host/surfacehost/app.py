@@ -14,7 +14,7 @@ from surfacehost.agent.client import AgentSessionClient
 from surfacehost.building import Building, Work
 from surfacehost.dispatch import Dispatch
 from surfacehost.embedded import agent_address
-from surfacehost.housekeeping import clear_for_ever, expire_for_ever, forget_for_ever
+from surfacehost.housekeeping import clear_for_ever, expire_for_ever, forget_for_ever, forget_pieces_for_ever
 from surfacehost.plugins import EntryPoints
 from surfacehost.sending import send_routes
 from surfacehost.settings import Settings
@@ -61,6 +61,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
             lambda: _look_after(agent),
             lambda: _hear_others(database, dispatches),
             lambda: forget_for_ever(database, keep_days),
+            lambda: forget_pieces_for_ever(database),
             lambda: expire_for_ever(database, lambda: _wake(dispatches)),
             lambda: clear_for_ever(parts.files.shelf, settings.media.keep_days),
         ]

@@ -83,7 +83,9 @@ class Message(Event):
     choice: str = ""
     """The ``id`` of the ``Choice`` that the person took by a button or a reaction; ``text`` is then empty."""
     bundle: str = ""
-    """What the platform shows as one, an album say, has the same bundle; empty: it stands alone."""
+    """What the platform shows as one, an album say, has the same bundle; empty: it stands alone.
+
+    Where one piece is ``addressed`` all are: the host sees to that, in whatever order they come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from surfacehost.media import Shelf
-from surfacehost.store import occasions, retention
+from surfacehost.store import occasions, pieces, retention
 from surfacehost.store.sqlite import SqliteDatabase
 from surfacehost.store.transaction import StoreFailed
 
@@ -29,6 +29,16 @@ async def forget_for_ever(database: SqliteDatabase, keep_days: int) -> None:
         except StoreFailed as error:
             log.warning("what is old can't be forgotten now: %s", error)
         await asyncio.sleep(EVERY_S)
+
+
+async def forget_pieces_for_ever(database: SqliteDatabase) -> None:
+    """Now and every minute forget what came for nobody, and was kept in case it is a piece of what is for the bot."""
+    while True:
+        try:
+            await database.tx(pieces.forget, now=time.time())
+        except StoreFailed as error:
+            log.warning("what came for nobody can't be forgotten now: %s", error)
+        await asyncio.sleep(pieces.KEEP_S)
 
 
 async def expire_for_ever(database: SqliteDatabase, wake: Callable[[], None]) -> None:

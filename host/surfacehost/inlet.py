@@ -103,7 +103,11 @@ class Inlet:
     def _aside(self, arrivals: list[Arrival], aside: Aside) -> Aside:
         """*aside* with what *arrivals* do to the runs that are on."""
         edits = [one.event for one in arrivals if isinstance(one.event, Edit)]
-        stops = {one.event.id: self._runs.interrupted_by(one.event, one.lane) for one in arrivals if one.body}
+        stops = {
+            one.event.id: self._runs.interrupted_by(one.event, one.lane)
+            for one in arrivals
+            if one.state == inbox.WAITING
+        }
         return replace(
             aside,
             restarting={edit.of for edit in edits if self._runs.may_restart(edit)},
@@ -160,12 +164,19 @@ class Inlet:
             return None  # only the host itself has something to say unasked
         verdict = judge(event, self._behaviour, formerly)
         if verdict is Verdict.UNHEARD or isinstance(event, Edit | Redaction):
-            return Arrival(event=event, lane=lane, body="", state=inbox.IGNORED)
+            is_piece = self._may_be_meant(event, formerly)
+            return Arrival(event=event, lane=lane, body=body if is_piece else "", state=inbox.IGNORED)
         if is_urgent(event):
             return Arrival(event=event, lane=lane + inbox.FAST, body=body)
         if verdict is Verdict.WELCOME and isinstance(event, Message) and not event.choice:
             return self._rationed(event, lane, body)
         return Arrival(event=event, lane=lane, body=body)
+
+    def _may_be_meant(self, event: Event, formerly: Mapping[str, str]) -> bool:
+        """Whether *event* is for the bot should another piece of the same bundle be."""
+        if not isinstance(event, Message) or not event.bundle:
+            return False
+        return judge(replace(event, addressed=True), self._behaviour, formerly) is Verdict.WELCOME
 
     def _rationed(self, event: Message, lane: str, body: str) -> Arrival:
         """*event*, if there is room for it. Where there is none that is told at once, once a minute."""

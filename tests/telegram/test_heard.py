@@ -33,20 +33,6 @@ async def test_what_people_send(desk: Desk, api: BotApi) -> None:
     assert (edit.of, edit.text) == (first.id, "tea or coffee")
 
 
-async def test_an_album_is_for_the_bot_where_one_of_it_is(desk: Desk, api: BotApi) -> None:
-    alice, bot, world = api.world.person(), api.world.bot(can_read_all_group_messages=True), api.world
-    team = api.groups.supergroup("Team", alice)
-    api.groups.add_bot(team, alice, bot)
-    world.send_media(alice, "photo", chat=team, album="7")
-    world.send_media(alice, "photo", chat=team, album="7", caption="@agent_bot what is this?")
-    world.send_media(alice, "photo", chat=team, album="8")
-    async with desk.host(desk.surface(bot)) as host:
-        await host.until(lambda: len(heard(host)) == 3)
-        world.send_media(alice, "photo", chat=team, album="7")  # Telegram may tell the rest later
-        await host.until(lambda: len(heard(host)) == 4)
-    assert [(one.bundle, one.addressed) for one in heard(host)] == [("7", True), ("7", True), ("8", False), ("7", True)]
-
-
 async def test_a_tap_and_a_stop(desk: Desk, api: BotApi) -> None:
     alice, bot, world = api.world.person(), api.world.bot(), api.world
     surface = desk.surface(bot)

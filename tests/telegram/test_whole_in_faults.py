@@ -77,6 +77,20 @@ async def test_what_is_brought_out_of_order_or_twice_is_answered_in_order_and_on
     assert hurried.said(first) == [f"echo: {number}" for number in range(5)]
 
 
+async def test_an_album_that_is_brought_is_one_message_whichever_of_it_says_for_whom_it_is(hurried: Hurried) -> None:
+    bot, bob, world = hurried.brought, hurried.bob, hurried.api.world
+    bot.can_read_all_group_messages = True
+    team = hurried.api.groups.supergroup("Team", bob)
+    hurried.api.groups.add_bot(team, bob, bot)
+    await world.wait_for_reply(team, timeout_s=WAIT_S)
+    for caption in ("", "", "@brought_bot which one?", ""):
+        last = world.send_media(bob, "photo", chat=team, album="7", caption=caption)
+    line = "\nattachment: image photo.jpg (image/jpeg, 5 bytes)"
+    assert (await hurried.answer(last, bot=bot)).text == f"echo: which one?{line * 4}"
+    await hurried.rests()
+    assert len(hurried.said(last)) == 1
+
+
 async def test_whatever_becomes_of_bringing_it_is_answered_once(hurried: Hurried) -> None:
     faulty = hurried.proxy.faults
     for fault in BRINGING.values():

@@ -194,10 +194,27 @@ async def test_a_penalty_outlives_the_process_and_moves_with_its_group(whole: Wh
         assert len(whole.api.world.replies(now, after=after)) == 1
 
 
+async def test_an_album_is_one_message_whichever_of_it_says_for_whom_it_is_and_when(whole: Whole) -> None:
+    world, bob = whole.api.world, whole.bob
+    team = await whole.team("supergroup")
+    first = world.send_media(bob, "photo", chat=team, album="7")
+    world.send_media(bob, "photo", chat=team, album="8")
+    await whole.confirmed(whole.bot)
+    whole.host.kill()
+    await asyncio.to_thread(whole.host.start)
+    world.send_media(bob, "photo", chat=team, album="7", caption="@agent_bot which one?")
+    await whole.confirmed(whole.bot)
+    last = world.send_media(bob, "photo", chat=team, album="7")
+    line = "\nattachment: image photo.jpg (image/jpeg, 5 bytes)"
+    assert (await whole.answer(last)).text == f"echo: which one?{line * 3}"
+    await whole.rests()
+    assert len(whole.said(first)) == 1
+
+
 async def test_numbers_that_begin_again_lower_are_followed(whole: Whole) -> None:
     bot, queue = whole.taken, whole.taken.queue
     assert (await whole.ask(whole.person(), "before", bot=bot)).text == "echo: before"
-    await whole.api.world.wait_for(lambda: None if queue.pending else True)
+    await whole.confirmed(bot)
     polls = partial(whole.api.calls.of, "getUpdates")
     before = polls()[-1].number
     queue.renumber(5_000)

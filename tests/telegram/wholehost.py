@@ -104,6 +104,10 @@ class Talk:
         """Wait until no bot has anything to do."""
         await self.until(lambda status: not any(one["open"] for one in status["inbox"].values()))
 
+    async def confirmed(self, bot: Bot) -> None:
+        """Wait until Telegram has been told that the host has everything that *bot* was told."""
+        await self.api.world.wait_for(lambda: None if bot.queue.pending else True, timeout_s=WAIT_S)
+
     async def restart(self, *, instead: Mapping[str, str], meanwhile: Callable[[], Awaitable[None]]) -> None:
         """Stop the host and start it on the same data with other words in its settings."""
         await asyncio.to_thread(self.host.stop)

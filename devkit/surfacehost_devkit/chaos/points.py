@@ -94,7 +94,7 @@ ASIDE: Mapping[str, str] = {
     "hurry before": "a thread waits longer than it need",
     "hurry inside": "the same",
     "hurry after": "it is taken at the next start",
-    "forget before": "what is old is still there, and goes within an hour of the next start",
+    "forget before": "what is old is still there, and goes after the next start",
     "forget inside": "the same",
     "forget after": "some of it is gone, the rest goes likewise",
 }

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from surfacehost.events import Edit, Event, Redaction
+from surfacehost.events import Edit, Event, Message, Redaction, dump_event
 from surfacehost.jsontext import dump
-from surfacehost.store import changes, copies, interruptions, moves, notes, rejections
+from surfacehost.store import changes, copies, interruptions, moves, notes, pieces, rejections
 from surfacehost.store.gather import Joins
 from surfacehost.store.inbox import FAST, IGNORED, WAITING
 from surfacehost.store.transaction import Fenced, Transaction
@@ -35,6 +35,7 @@ class Arrival:
     body: str
     """The event as it is stored; empty for one that is only remembered so that it is not taken again."""
     state: str = "waiting"
+    """``ignored`` with a body: a piece of what may turn out to be for the bot, see ``pieces``."""
     finding: str = ""
     """What admission found about it, if there is something to tell the person."""
     ends: str = "done"
@@ -109,11 +110,10 @@ async def ingest(
         await moves.write(tx, seat.surface, aside.moved)
         formerly = await moves.read(tx, seat.surface)
     arrivals = [replace(arrival, lane=moves.lane_of(arrival.lane, formerly, FAST)) for arrival in arrivals]
-    fresh = []
+    fresh: list[Arrival] = []
     for arrival in arrivals:
-        judged = await _judged(tx, arrival)
-        if await insert(tx, judged, now, suspect_until=seat.suspect_until):
-            fresh.append(judged)
+        came = await _with_its_pieces(tx, await _judged(tx, arrival), now)
+        fresh += [one for one in came if await insert(tx, one, now, suspect_until=seat.suspect_until)]
     for event_id, text in aside.unread.items():
         await _park(tx, seat.surface, event_id, text, now)
     for arrival in fresh:
@@ -136,6 +136,23 @@ async def _judged(tx: Transaction, arrival: Arrival) -> Arrival:
         case rejections.Rejection.FURTHER:
             return replace(arrival, body="", state=IGNORED, error=rejections.REASON)
     return arrival
+
+
+async def _with_its_pieces(tx: Transaction, arrival: Arrival, now: float) -> list[Arrival]:
+    """*arrival* as it is stored, behind the pieces of the same bundle that are for the bot because it is."""
+    event, lane = arrival.event, arrival.lane.removesuffix(FAST)
+    if not isinstance(event, Message) or not event.bundle:
+        return [arrival]
+    if arrival.state == WAITING and not arrival.finding:
+        kept = await pieces.take_out(tx, event, lane)
+        await pieces.keep(tx, event, lane, "", now)
+        return [*(Arrival(event=one, lane=lane, body=dump_event(one)) for one in kept), arrival]
+    if arrival.state == IGNORED and arrival.body:
+        if await pieces.is_meant(tx, event, lane):
+            return [replace(arrival, state=WAITING)]
+        await pieces.keep(tx, event, lane, arrival.body, now)
+        return [replace(arrival, body="")]
+    return [arrival]
 
 
 async def insert(tx: Transaction, arrival: Arrival, now: float, *, suspect_until: float = 0.0) -> bool:

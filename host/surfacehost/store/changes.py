@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from surfacehost.events import Edit, Message, Redaction, dump_event
-from surfacehost.store import interruptions
+from surfacehost.store import interruptions, pieces
 from surfacehost.store.gather import Joins, readable
 from surfacehost.store.transaction import Row, Transaction
 
@@ -28,6 +28,7 @@ async def apply(
     if isinstance(change, Edit):
         await _edit(tx, rows[0], change, joins, is_restarting=change.of in restarting)
     else:
+        await pieces.take_back(tx, change.surface, change.of)
         await _take_back(tx, rows[0])
 
 

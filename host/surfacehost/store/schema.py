@@ -73,6 +73,16 @@ create table inbox (
     asked_with integer,              -- … or itself: with which it is asked once more, that run having ended
     unique (surface, event_id)
 );
+create table piece (                 -- of what is shown as one, an album say; for a minute or two
+    id integer primary key autoincrement,
+    surface text not null,
+    event_id text not null,
+    lane text not null,
+    bundle text not null,            -- who sent it, and what it goes with
+    body text not null,              -- JSON: kept in case it is for the bot; empty: it was, and so is the rest
+    received_at double precision not null,
+    unique (surface, event_id)
+);
 create table outbox (
     id integer primary key autoincrement,
     inbox integer not null references inbox (id),
@@ -220,6 +230,16 @@ create table moved (
     chat text not null,
     was text not null,
     primary key (surface, chat)
+);
+create table piece (
+    id integer primary key autoincrement,
+    surface text not null,
+    event_id text not null,
+    lane text not null,
+    bundle text not null,
+    body text not null,
+    received_at double precision not null,
+    unique (surface, event_id)
 );
 """
     + PROMPTS

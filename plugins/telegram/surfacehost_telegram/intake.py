@@ -5,9 +5,8 @@ import hashlib
 import json
 import logging
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from telegram import Update, User
@@ -19,9 +18,6 @@ from surfacehost_telegram.parse import Moved, parse
 from surfacehost_telegram.readback import MessageIds
 
 log = logging.getLogger(__name__)
-
-ALBUMS = 100
-"""Of how many albums it is remembered that they are for the bot."""
 
 MOVE_S = 60.0
 """Within this time after a group has become a supergroup, being in it is no invitation."""
@@ -71,7 +67,6 @@ class Intake:
         self._see = see
         self._rekey = rekey
         self._taps: set[asyncio.Task[None]] = set()
-        self._albums: deque[str] = deque(maxlen=ALBUMS)
 
     async def take(self, updates: Sequence[object], me: User, put: Put, *, cursor: str | None = None) -> None:
         """Store what *updates* mean, in their order, and *cursor* with them. Raises what *put* raises."""
@@ -82,9 +77,8 @@ class Intake:
         for old, new in read.moved.items():
             log.info("group %s is now supergroup %s", old, new)
             notes |= moving(old, new) | await self._rekey(old, new)
-        events = self._with_their_albums(read.events)
-        await put(*events, cursor=cursor, notes=notes, moved=read.moved, unread=read.unread)
-        for event in events:
+        await put(*read.events, cursor=cursor, notes=notes, moved=read.moved, unread=read.unread)
+        for event in read.events:
             if isinstance(event, Message) and event.choice:
                 # At once, and beside everything else: what was tapped may have to wait for its turn.
                 tap = asyncio.create_task(acknowledge(self._bot, event))
@@ -109,17 +103,6 @@ class Intake:
             read.moved[found.old] = found.new
         elif found is not None:
             read.events.append(found)
-
-    def _with_their_albums(self, events: Iterable[Event]) -> list[Event]:
-        """*events*, all pictures of an album addressed where one is: the others have no caption to say it."""
-        events = list(events)
-        for event in events:
-            if isinstance(event, Message) and event.bundle and event.addressed and event.bundle not in self._albums:
-                self._albums.append(event.bundle)
-        return [
-            replace(event, addressed=True) if isinstance(event, Message) and event.bundle in self._albums else event
-            for event in events
-        ]
 
 
 def _sound(raw: object) -> Json:
