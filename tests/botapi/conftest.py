@@ -41,6 +41,7 @@ RESULTS: dict[str, TypeAdapter[object]] = {
     "editmessagereplymarkup": TypeAdapter(aiogram.types.Message),
     "getchat": TypeAdapter(aiogram.types.ChatFullInfo),
     "getchatmember": TypeAdapter(aiogram.types.ResultChatMemberUnion),
+    "getchatmembercount": TypeAdapter(int),
     "createforumtopic": TypeAdapter(aiogram.types.ForumTopic),
     "getfile": TypeAdapter(aiogram.types.File),
     "getmycommands": TypeAdapter(list[aiogram.types.BotCommand]),

@@ -100,6 +100,7 @@ async def the_bot_calls(client: Client, world: World, alice: Account, team: Chat
     for chat in (alice.id, team.id):
         await client.get_chat(chat)
     await client.get_chat_member(team.id, client.id)
+    await client.get_chat_member_count(team.id)
     await client.leave_chat(team.id)
 
 

@@ -201,7 +201,7 @@ def test_the_stop_button_of_a_draft_says_stop() -> None:
     "raw", [message(GROUP, migrate_to_chat_id=-1001234567890), message(SUPERGROUP, migrate_from_chat_id=-4001)]
 )
 def test_a_group_that_became_a_supergroup(raw: Json) -> None:
-    assert event(raw) == Moved("-4001", "-1001234567890")
+    assert event(raw) == Moved("-4001", "-1001234567890", 1_790_000_000.0)
 
 
 def test_what_opened_the_chat_is_kept() -> None:

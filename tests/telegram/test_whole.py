@@ -14,7 +14,7 @@ import pytest_asyncio
 from tests.telegram.payloads import SUPERGROUP, membership, message
 from tests.telegram.wholehost import WAIT_S, Whole, whole_host
 
-from surfacehost_devkit.botapi import media
+from surfacehost_devkit.botapi import faults, media
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -117,7 +117,7 @@ async def test_what_is_done_to_question_and_bot_meanwhile_costs_at_most_that_ans
 
 
 async def test_a_send_tells_that_a_group_has_moved_before_its_messages_do(whole: Whole) -> None:
-    world, groups, old = whole.api.world, whole.api.groups, whole.moving
+    world, groups, old = whole.api.world, whole.api.groups, whole.moving[0]
     [carol] = [one.account for one in old.members.values() if not one.account.is_bot]
     slow = world.write(carol, "@agent_bot /demo slow 1.5", old)
     await whole.at_work(old)
@@ -133,6 +133,27 @@ async def test_a_send_tells_that_a_group_has_moved_before_its_messages_do(whole:
         assert (await whole.answer(world.write(carol, words, new))).text.startswith(wanted)
     assert whole.said(slow) == []
     assert len(world.replies(new)) == 3
+
+
+async def test_whichever_sign_of_a_move_comes_first_it_is_no_invitation(whole: Whole) -> None:
+    world, groups, (_, one, other) = whole.api.world, whole.api.groups, whole.moving
+    [carol] = [member.account for member in one.members.values() if not member.account.is_bot]
+    # Where the news that the bot came in is the first, Telegram may not even know itself, for a moment, what it means.
+    whole.api.faults.plan(f"getChatMemberCount {one.id}", faults.answer(200, '{"ok": true, "result": 3}'))
+    for old, signs in ((one, ("joining", "migration")), (other, ("migration", "joining"))):
+        await world.wait_for_reply(old, timeout_s=WAIT_S)  # its greeting
+        new = groups.migrate(old, carol, untold=True)
+        for sign in signs:
+            tell, chat = {"joining": (groups.tell_joining, new), "migration": (groups.tell_migration, old)}[sign]
+            tell(chat, carol)
+            await whole.confirmed(whole.bot)
+            await whole.rests()
+            status = await whole.answer(world.write(carol, "@agent_bot /status", new))
+            assert f"This conversation: 1/telegram/~/{old.id}/~." in status.text, (signs, sign)
+        assert len(world.replies(new)) == 2
+        assert new.member(whole.bot.account).status == "member"
+    asked = [one.status for one in whole.api.calls.of("getChatMemberCount", chat_id=one.id)]
+    assert asked == [200, 400]
 
 
 # ── who is there ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -22,7 +22,7 @@ from surfacehost_devkit.botapi import Account, Bot, BotApi, CallRecord, Chat, En
 from surfacehost_devkit.botapi import Message as Sent
 from surfacehost_devkit.hostprocess import HostProcess
 from surfacehost_devkit.turnedclock import TurnedClock
-from surfacehost_telegram import search, topics
+from surfacehost_telegram import moves, search, topics
 from surfacehost_telegram.budget import ChatBudget
 
 WAIT_S = 20.0
@@ -162,8 +162,8 @@ class Whole(Talk):
     taken: Bot
     """One that somebody will set a webhook for."""
     forum: Chat
-    moving: Chat
-    """A group that will become a supergroup, of people who may talk to the first bot there alone."""
+    moving: Sequence[Chat]
+    """Groups that will become supergroups, of people who may talk to the first bot there alone."""
     late: Chat
     """A forum in which that one shall make topics, and may not yet."""
     small: Chat
@@ -222,6 +222,7 @@ def prepare() -> None:
     can_show_files()
     ChatBudget.RATE = 50
     vars(search).update(GRACE_S=0.2)
+    vars(moves).update(TOLD_S=0.2)
     vars(asides).update(AGAIN_S=0.5)
     vars(topics).update(COMES_BACK_S=0.5)
 
@@ -241,15 +242,16 @@ async def whole_host(folder: Path) -> AsyncIterator[Whole]:
         small = api.groups.group("Small", bob)
         api.groups.add_bot(small, bob, shared, as_admin=True, can_manage_topics=True)
         carol = api.world.person("Carol")
-        moving = api.groups.group("Moving", carol)
-        api.groups.add_bot(moving, carol, bot)
+        moving = [api.groups.group("Moving", carol) for _ in range(3)]
+        for group in moving:
+            api.groups.add_bot(group, carol, bot)
         settings = f"""
             [host]
             locale = "en"
             log_level = "debug"
             [defaults]
             dm_policy = "open"
-            allow = ["{bob.id}", "{moving.id}"]
+            allow = ["{bob.id}", {", ".join(f'"{group.id}"' for group in moving)}]
             busy = "queue"
             rate_per_minute = 0
             loop_limit = 0

@@ -110,9 +110,10 @@ class Groups:
         self._state.bell.ring()
 
     def migrate(self, chat: Chat | int, by: Account | int, *, untold: bool = False) -> Chat:
-        """Turn a basic group into a supergroup: a new chat, a service message in each of the two.
+        """Turn a basic group into a supergroup: a new chat, and a service message in each of the two.
 
-        *untold*: bots hear of neither before `tell_migration`, and learn it from calls about the old group alone.
+        Bots hear before that they came into the new one.
+        *untold*: bots hear nothing before `tell_joining` and `tell_migration`, but what calls about the old one tell.
         """
         old, who = self._world.chat(chat), self._world.account(by)
         if old.kind != "group" or old.migrated_to is not None:
@@ -121,8 +122,16 @@ class Groups:
         new.members |= {number: one for number, one in old.members.items() if one.status in PRESENT}
         old.migrated_to = new
         if not untold:
+            self.tell_joining(new, who)
             self.tell_migration(old, who)
         return new
+
+    def tell_joining(self, new: Chat, by: Account) -> None:
+        """Say to the bots of a group that migrated that they are in the supergroup (telegram-bot-api, issue 266)."""
+        for bot in self._state.bots_in(new):
+            member = new.member(bot.account)
+            news.tell_standing(self._state, bot, new, by, member.standing("left"), member)
+        self._state.bell.ring()
 
     def tell_migration(self, old: Chat, by: Account) -> None:
         """Say in both chats that the one has become the other."""

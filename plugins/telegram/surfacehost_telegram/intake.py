@@ -4,34 +4,21 @@ import asyncio
 import hashlib
 import json
 import logging
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from telegram import Update, User
+from telegram.constants import ChatType
 
-from surfacehost import Event, Memory, Message, Put
+from surfacehost import Event, Message, Put
 from surfacehost_telegram.bot import Bot, Json
 from surfacehost_telegram.courtesy import acknowledge
+from surfacehost_telegram.membership import is_in
+from surfacehost_telegram.moves import Moves
 from surfacehost_telegram.parse import Moved, parse
 from surfacehost_telegram.readback import MessageIds
 
 log = logging.getLogger(__name__)
-
-MOVE_S = 60.0
-"""Within this time after a group has become a supergroup, being in it is no invitation."""
-
-
-def moving(old: str, new: str) -> dict[str, Any]:
-    """The notes of a group that has become a supergroup: where it went, and when we heard of it."""
-    return {f"moved:{old}": new, f"came:{new}": time.time()}
-
-
-async def is_new_to(chat: str, at: float, memory: Memory) -> bool:
-    """Whether somebody really brought the bot into *chat* at the time *at*: it moves to a supergroup by itself."""
-    came = await memory.get(f"came:{chat}")
-    return came is None or at > came + MOVE_S
 
 
 @dataclass(slots=True)
@@ -39,7 +26,9 @@ class Read:
     """What some updates came to."""
 
     events: list[Event] = field(default_factory=list)
-    moved: dict[str, str] = field(default_factory=dict)
+    moved: list[Moved] = field(default_factory=list)
+    groups: dict[str, str | None] = field(default_factory=dict)
+    """Basic groups by their ids, and how they are called; none: the bot is there no more."""
     unread: dict[str, str] = field(default_factory=dict)
     """Updates that nobody can make sense of, as they came."""
     made: dict[str, str] = field(default_factory=dict)
@@ -49,23 +38,13 @@ class Read:
 class Intake:
     """Reads the updates of one bot."""
 
-    def __init__(
-        self,
-        bot: Bot,
-        surface: str,
-        ids: MessageIds,
-        see: Callable[[Update], None],
-        rekey: Callable[[str, str], Awaitable[Json]],
-    ) -> None:
-        """*see* is told each update as well, for what it means beside events.
-
-        *rekey* is told of groups that moved, old id, new id, and gives the notes that come of it.
-        """
+    def __init__(self, bot: Bot, surface: str, ids: MessageIds, moves: Moves, see: Callable[[Update], None]) -> None:
+        """*see* is told each update as well, for what it means beside events."""
         self._bot = bot
         self._surface = surface
         self._ids = ids
         self._see = see
-        self._rekey = rekey
+        self._moves = moves
         self._taps: set[asyncio.Task[None]] = set()
 
     async def take(self, updates: Sequence[object], me: User, put: Put, *, cursor: str | None = None) -> None:
@@ -73,11 +52,11 @@ class Intake:
         read = Read()
         for raw in updates:
             self._read(raw, me, read)
-        notes: Json = self._ids.to_note() | read.made
-        for old, new in read.moved.items():
-            log.info("group %s is now supergroup %s", old, new)
-            notes |= moving(old, new) | await self._rekey(old, new)
-        await put(*read.events, cursor=cursor, notes=notes, moved=read.moved, unread=read.unread)
+        notes: Json = self._ids.to_note() | read.made | await self._moves.notes_of_groups(read.groups)
+        for one in read.moved:
+            notes |= await self._moves.notes_of(one.old, one.new, one.at)
+        moved = {one.old: one.new for one in read.moved}
+        await put(*read.events, cursor=cursor, notes=notes, moved=moved, unread=read.unread)
         for event in read.events:
             if isinstance(event, Message) and event.choice:
                 # At once, and beside everything else: what was tapped may have to wait for its turn.
@@ -95,12 +74,15 @@ class Intake:
             log.exception("update %s can't be understood and is parked", _name(raw))
             read.unread[f"update:{_name(raw)}"] = json.dumps(raw, ensure_ascii=False)
             return
+        if (chat := update.effective_chat) is not None and chat.type == ChatType.GROUP:
+            is_gone = update.my_chat_member is not None and not is_in(update.my_chat_member.new_chat_member)
+            read.groups[str(chat.id)] = None if is_gone else chat.title
         if (message := update.message) is not None:
             self._ids.see(str(message.chat.id), message.message_id)
             if message.forum_topic_created is not None and message.from_user == me:
                 read.made[f"made:{message.chat.id}:{message.message_thread_id}"] = message.forum_topic_created.name
         if isinstance(found, Moved):
-            read.moved[found.old] = found.new
+            read.moved.append(found)
         elif found is not None:
             read.events.append(found)
 

@@ -28,7 +28,7 @@ PATIENCE_S = 60.0
 SHUT = "shut:"
 """The note of a penalty: by chat, when it ends by the wall clock, and how long it was."""
 
-_FREE = frozenset({"deleteMessage", "getChat", "getChatAdministrators", "getChatMember", "getFile", "leaveChat"})
+_FREE = frozenset({"deleteMessage", "getChat", "getChatMemberCount", "leaveChat"})
 """Calls with a chat that bring nothing into it: they count against nothing, and wait for a penalty's end alone."""
 
 Result = bool | Json | list[Json]

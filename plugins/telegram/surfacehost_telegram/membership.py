@@ -18,7 +18,7 @@ def membership(update_id: int, change: ChatMemberUpdated, surface: str) -> Invit
     Nothing has to be done about them: what can't be sent any more is refused by Telegram, message by message, and what
     can be again is not.
     """
-    was, now = _is_in(change.old_chat_member), _is_in(change.new_chat_member)
+    was, now = is_in(change.old_chat_member), is_in(change.new_chat_member)
     if was or not now or change.chat.type not in GROUPS:
         log.info("chat %s: %s, by %s", change.chat.id, _news(change, was=was, now=now), change.from_user.id)
         return None
@@ -57,7 +57,8 @@ def _may(member: ChatMember) -> str:
     return "write"
 
 
-def _is_in(member: ChatMember) -> bool:
+def is_in(member: ChatMember) -> bool:
+    """Whether *member* is in the chat."""
     if isinstance(member, ChatMemberRestricted):
         return member.is_member
     return member.status not in (ChatMember.LEFT, ChatMember.BANNED)

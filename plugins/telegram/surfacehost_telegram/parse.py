@@ -22,6 +22,8 @@ class Moved:
 
     old: str
     new: str
+    at: float
+    """When, in seconds since the epoch."""
 
 
 def parse(update: Update, me: User, surface: str) -> Event | Moved | None:
@@ -41,11 +43,10 @@ def parse(update: Update, me: User, surface: str) -> Event | Moved | None:
 
 def _moved(message: telegram.Message) -> Moved | None:
     """Two messages tell of it, one in each of the chats; either may be missing, or come first."""
-    if message.migrate_to_chat_id is not None:
-        return Moved(str(message.chat.id), str(message.migrate_to_chat_id))
-    if message.migrate_from_chat_id is not None:
-        return Moved(str(message.migrate_from_chat_id), str(message.chat.id))
-    return None
+    old, new, at = message.migrate_from_chat_id, message.migrate_to_chat_id, message.date.timestamp()
+    if new is not None:
+        return Moved(str(message.chat.id), str(new), at)
+    return None if old is None else Moved(str(old), str(message.chat.id), at)
 
 
 def _message(message: telegram.Message, me: User, surface: str) -> Message | None:

@@ -122,8 +122,13 @@ class MessageIds:
         return [number for number in range(after + 1, end + 1) if number not in seen][:most]
 
 
+def is_supergroup(chat: str) -> bool:
+    """Whether that is the id of one; basic groups and people have others."""
+    return int(chat) <= _FIRST_SUPERGROUP
+
+
 def _count_of(chat: str) -> str:
-    return chat if int(chat) <= _FIRST_SUPERGROUP else ""
+    return chat if is_supergroup(chat) else ""
 
 
 async def find_own(

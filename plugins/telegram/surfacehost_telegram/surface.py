@@ -31,9 +31,10 @@ from surfacehost_telegram.drafts import Drafts
 from surfacehost_telegram.examine import examine
 from surfacehost_telegram.fetch import Fetch
 from surfacehost_telegram.furnishing import Furnishing
-from surfacehost_telegram.intake import Intake, is_new_to, moving
+from surfacehost_telegram.intake import Intake
 from surfacehost_telegram.limiter import ChatBudgets
 from surfacehost_telegram.menu import offer
+from surfacehost_telegram.moves import Moves
 from surfacehost_telegram.readback import MessageIds
 from surfacehost_telegram.redact import keep_out_of_logs, secret_of
 from surfacehost_telegram.send import Sender, leave
@@ -65,29 +66,28 @@ class TelegramSurface:
         keep_out_of_logs(secret_of(settings.token.get_secret_value()))
         ids = MessageIds()
         self._settings = settings
-        self._memory = home.memory
-        self._budgets = ChatBudgets(home.memory)
-        self._bot = Bot(settings, self._budgets)
+        budgets = ChatBudgets(home.memory)
+        self._bot = Bot(settings, budgets)
         self._account = Account(self._bot, home.memory)
         topics = Topics(self._bot, home.memory, ids, settings.topics)
         self._furnishing = Furnishing(topics, settings.topic_groups, home.memory)
-        intake = Intake(self._bot, home.name, ids, self._furnishing.see, self._budgets.rekey)
+        self._moves = Moves(self._bot, budgets, home.memory)
+        intake = Intake(self._bot, home.name, ids, self._moves, self._furnishing.see)
         self._path = f"/webhook/{home.name}"
         # With a slash at its end: without one the web server would redirect, and Telegram does not follow.
         self._webhook_url = f"{home.public_url}{self._path}/" if settings.mode == "webhook" else ""
         self._webhook = Webhook(self._webhook_url, self._account, intake, ids) if self._webhook_url else None
         self._fetch = Fetch(self._bot, self._account, intake, ids)
         most_bytes = LOCAL_BYTES if settings.local_mode else CLOUD_BYTES
-        self._sender = Sender(self._bot, home, ids, settings.delivery, self._has_moved, most_bytes=most_bytes)
+        self._sender = Sender(self._bot, home, ids, settings.delivery, self._moves.tell, most_bytes=most_bytes)
         drafts = Drafts(self._bot, home.memory)
         self._means = Means(bot=self._bot, sender=self._sender, drafts=drafts, technique=settings.stream)
-        self._put: Put | None = None
         self._commands = home.commands
         self._has_topics = False
 
     async def listen(self, put: Put) -> None:
         """Read the bot's updates until cancelled."""
-        self._put = put
+        self._moves.put = put
         await self._bot.connect()
         try:
             me = await self._account.who_am_i()
@@ -114,7 +114,7 @@ class TelegramSurface:
     @hookimpl
     async def on_invite(self, invite: Invite, client: PlatformClient) -> None:
         """Someone put the bot into a group, and it is in already: greet, or go."""
-        if not await is_new_to(invite.chat, invite.at, self._memory):
+        if not await self._moves.is_new_to(invite):
             return
         if client.admits(invite):
             await self._send_all(client, client.greet(invite))
@@ -186,9 +186,3 @@ class TelegramSurface:
     def mounts(self) -> Mapping[str, ASGIApp]:
         """Where Telegram brings updates, if it does."""
         return {self._path: self._webhook.app()} if self._webhook else {}
-
-    async def _has_moved(self, old: str, new: str) -> None:
-        """A send was told that the group *old* is now *new*; the messages that tell it may come later, or never."""
-        if self._put is None:
-            raise NotReady("a group has moved, and nobody listens who could write it down")
-        await self._put(moved={old: new}, notes=moving(old, new) | await self._budgets.rekey(old, new))

@@ -4,7 +4,7 @@ from surfacehost_devkit.botapi import shapes
 from surfacehost_devkit.botapi.access import may_manage_topics
 from surfacehost_devkit.botapi.errors import bad_request
 from surfacehost_devkit.botapi.methods.call import Call, Method
-from surfacehost_devkit.botapi.model import GENERAL_TOPIC, Chat, Json, Topic
+from surfacehost_devkit.botapi.model import GENERAL_TOPIC, PRESENT, Chat, Json, Topic
 from surfacehost_devkit.botapi.posts import depart, open_topic, post_service
 
 _COLORS = (7322096, 16766590, 13338331, 9367192, 16749490, 16478047)
@@ -31,6 +31,11 @@ def get_chat_member(call: Call) -> Json:
     if number not in chat.members:
         raise bad_request("member not found")
     return shapes.member(chat.member(account), chat)
+
+
+def get_chat_member_count(call: Call) -> int:
+    """`getChatMemberCount`; of a group that is no more it is refused like a send (`AccessRights::ReadMembers`)."""
+    return sum(one.status in PRESENT for one in call.chat().members.values())
 
 
 def leave_chat(call: Call) -> bool:
@@ -147,6 +152,7 @@ def get_file(call: Call) -> Json:
 METHODS: dict[str, Method] = {
     "getChat": get_chat,
     "getChatMember": get_chat_member,
+    "getChatMemberCount": get_chat_member_count,
     "leaveChat": leave_chat,
     "createForumTopic": create_forum_topic,
     "editForumTopic": edit_forum_topic,
