@@ -74,7 +74,7 @@ def hurry(upload_s: float) -> None:
     vars(readback).update(NEWS_S=1.0)
     vars(stream).update(KEEP_S=0.5, EVERY_S=0.4)
     vars(surface).update(CLOUD_BYTES=1_000_000)
-    vars(webhook).update(LOOK_S=0.3, RETRY_AFTER="1", HOLD_S=1.0, CONFLICT_S=0.5)
+    vars(webhook).update(LOOK_S=0.3, RETRY_AFTER="1", HOLD_S=1.0, RETURN_S=2.5, CONFLICT_S=0.5)
 
 
 @asynccontextmanager

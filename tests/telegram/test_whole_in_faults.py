@@ -77,6 +77,29 @@ async def test_what_is_brought_out_of_order_or_twice_is_answered_in_order_and_on
     assert hurried.said(first) == [f"echo: {number}" for number in range(5)]
 
 
+async def test_what_is_to_be_brought_again_comes_before_what_was_behind_it(hurried: Hurried, disk: SmallDisk) -> None:
+    alice = hurried.person()
+    first = await hurried.ask(alice, "before", bot=hurried.brought)
+    hurried.brought.last_message_id += 4  # of those that are brought by hand
+
+    async def bring(number: int) -> int:
+        return await hurried.bring(alice, first.id + 1 + number, str(number))
+
+    assert await bring(0) == 200
+    for lost in (1, 3):
+        disk.fill()
+        assert await bring(lost) == 503
+        disk.free()
+        behind = asyncio.create_task(bring(lost + 1))
+        assert (await asyncio.wait([behind], timeout=1.5))[0] == set()  # longer than for any other gap
+        if lost == 1:
+            assert await bring(lost) == 200
+        assert await behind == 200  # but not for ever
+    await hurried.replies(first, 4)
+    await hurried.rests()
+    assert hurried.said(first) == [f"echo: {number}" for number in (0, 1, 2, 4)]
+
+
 async def test_an_album_that_is_brought_is_one_message_whichever_of_it_says_for_whom_it_is(hurried: Hurried) -> None:
     bot, bob, world = hurried.brought, hurried.bob, hurried.api.world
     bot.can_read_all_group_messages = True

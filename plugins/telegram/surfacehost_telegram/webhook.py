@@ -1,8 +1,9 @@
 """Updates that Telegram brings: https://core.telegram.org/bots/webhooks.
 
 A request is answered with 200 once its update is on the disk, and with 503 while it can't be: Telegram then brings it
-again. Several come at once, so one may overtake another; they are put into the order of their numbers before they are
-stored.
+again. It brings the messages of a chat one after another (https://github.com/tdlib/telegram-bot-api, ``WebhookActor``),
+but beside them, and each with pauses of its own, taps on buttons by who tapped, and what happens to the bot. So one may
+overtake another; they are put into the order of their numbers before they are stored.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import json
 import logging
 from contextlib import suppress
 from itertools import pairwise
+from time import monotonic
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -31,6 +33,8 @@ HOLD_S = 0.3
 """How long an update waits for those with a lower number that have not come yet."""
 RETRY_AFTER = "2"
 """Seconds after which Telegram shall bring again what could not be stored; its own pauses grow to a minute."""
+RETURN_S = 5.0
+"""How long an update waits for those with a lower number that are to be brought again."""
 LOOK_S = 30.0
 """How often Telegram is asked how the deliveries go: silence alone tells nothing."""
 
@@ -49,6 +53,8 @@ class Webhook:
         self._waiting: list[tuple[int, object, asyncio.Future[None]]] = []
         self._came = asyncio.Event()
         self._next: int | None = None
+        self._returning: dict[int, float] = {}
+        """Numbers of updates that could not be stored, and until when they are waited for."""
 
     async def run(self, put: Put, me: User) -> None:
         """Have updates brought and store them. Raises NotReady and Refused."""
@@ -114,6 +120,7 @@ class Webhook:
             try:
                 await self._intake.take([raw for _, raw, _ in batch], me, put)
             except NotReady as error:
+                self._returning |= dict.fromkeys((number for number, _, _ in batch), monotonic() + RETURN_S)
                 _resolve(batch, error)
                 continue
             except BaseException:
@@ -124,16 +131,22 @@ class Webhook:
 
     async def _wait_for_the_others(self) -> None:
         """Wait until no number is missing among those that came, or for as long as any of them may be held back."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(HOLD_S):
-                while not self._is_whole():
-                    self._came.clear()
+        since = monotonic()
+        while (wait_s := self._held_until(since) - monotonic()) > 0:
+            self._came.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
                     await self._came.wait()
 
-    def _is_whole(self) -> bool:
+    def _held_until(self, since: float) -> float:
+        """Until when those that wait *since* then are held back for what is missing; the past: nothing is."""
         numbers = sorted(number for number, _, _ in self._waiting)
         begins = self._next is not None and numbers[0] <= self._next
-        return begins and all(after - before <= 1 for before, after in pairwise(numbers))
+        if begins and all(after - before <= 1 for before, after in pairwise(numbers)):
+            return 0.0
+        self._returning = {number: until for number, until in self._returning.items() if until > monotonic()}
+        missing = [until for number, until in self._returning.items() if number < numbers[-1] and number not in numbers]
+        return max([since + HOLD_S, *missing])
 
     async def _look(self, put: Put) -> None:
         """Ask Telegram from time to time: that it answers is a sign of life, and it tells what went wrong."""
