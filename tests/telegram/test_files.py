@@ -11,6 +11,7 @@ from tests.telegram.conftest import Desk, Post
 from surfacehost import Attachment, NotReady, Reply, TooLarge, Undeliverable
 from surfacehost_devkit.botapi import BotApi, Fault, faults
 from surfacehost_devkit.botapi import Message as Sent
+from surfacehost_telegram.download import Unreadable
 from surfacehost_telegram.upload import CLOUD_BYTES, Upload
 
 pytestmark = pytest.mark.usefixtures("hurry")
@@ -245,7 +246,8 @@ async def test_a_server_of_ones_own_shares_its_disk(desk: Desk, api: BotApi, pos
     for path, wanted in (
         (str(there), None),
         (f"file://{there}", None),
-        ("documents/a", NotReady),
+        ("documents/a", Unreadable),
+        (str(tmp_path), Unreadable),
         ("/no", Undeliverable),
     ):
         result = {"file_id": "F", "file_unique_id": "U", "file_path": path}

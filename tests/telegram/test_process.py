@@ -34,6 +34,9 @@ class Street:
             [web]
             listen = "{here}"
             public_url = "http://{here}"
+            [dispatch]
+            park_after_attempts = 2
+            park_after_s = 0.5
             [defaults]
             busy = "queue"
             dm_policy = "open"
@@ -46,6 +49,7 @@ class Street:
             plugin = "telegram"
             token = "{self.other.token}"
             base_url = "{self.api.url}"
+            local_mode = true
         """
 
     async def start(self, mode: str) -> None:
@@ -64,6 +68,18 @@ class Street:
         except TimeoutError:
             said = [one.text for one in self.api.world.replies(chat.id, bot=bot or self.bot)]
             raise AssertionError(f"{said}\n{self.host.log_tail()}") from None
+
+    async def unreadable(self) -> None:
+        """See that a file which the host can't read on the disk is tried again, laid aside, and told of."""
+        result = {"file_id": "F", "file_unique_id": "U", "file_path": str(self.host.folder)}
+        self.api.faults.plan("getFile", faults.answer(200, {"ok": True, "result": result}), times=None)
+        self.api.world.send_file(self.alice, b"notes", "notes.txt", bot=self.other)
+        told = await self.api.world.wait_for_reply(self.alice.id, bot=self.other, timeout_s=20)
+        assert told.text.startswith("Something went wrong (ref ")
+        why = "can't be read (Is a directory): let the host's user read what the Bot API server stores"
+        assert why in self.host.log_text()
+        listed = await asyncio.to_thread(self.host.command, "inbox", "list", "--surface", "support")
+        assert "Unreadable" in listed.stdout
 
     async def refused(self) -> None:
         """See that an address which Telegram does not take parks its bot, that it is told where, and stop the host."""
@@ -216,3 +232,4 @@ async def test_a_group_that_moves_keeps_its_conversation(street: Street) -> None
     await asyncio.to_thread(street.host.wait_for, lambda status: status["inbox"]["telegram"]["parked"] == 1)
     listed = await asyncio.to_thread(street.host.command, "inbox", "list")
     assert "the surface can't read it; the log says why" in listed.stdout
+    await street.unreadable()

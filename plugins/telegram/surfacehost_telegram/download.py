@@ -22,11 +22,18 @@ SILENCE_S = 30.0
 """How long the server may say nothing while a file is read."""
 
 
+class Unreadable(Exception):
+    """A file of the Bot API server of one's own that the host can't read: somebody has to put that right.
+
+    No file will come before, so it counts as a failed attempt and is not waited for without end.
+    """
+
+
 async def fetch(bot: Bot, attachment: Attachment, into: Path, *, at_most: int) -> None:
     """Write the file of *attachment* to *into*.
 
     Raises TooLarge for one of more than *at_most* bytes and for what Telegram hands to no bot, NotReady when it may
-    work later, and Undeliverable when the file is gone.
+    work later, Undeliverable when the file is gone, and Unreadable.
     """
     if attachment.size > at_most:
         limit = at_most if bot.is_local else min(at_most, MOST_BYTES)
@@ -71,10 +78,16 @@ async def _get(address: str) -> AsyncGenerator[bytes, None]:
 
 async def _read(path: Path) -> AsyncGenerator[bytes, None]:
     if not path.is_absolute():
-        raise NotReady("the Bot API server does not run with --local: set local_mode = false")
-    with await asyncio.to_thread(path.open, "rb") as file:
-        while piece := await asyncio.to_thread(file.read, PIECE):
-            yield piece
+        raise Unreadable("the Bot API server does not run with --local: set local_mode = false")
+    try:
+        with await asyncio.to_thread(path.open, "rb") as file:
+            while piece := await asyncio.to_thread(file.read, PIECE):
+                yield piece
+    except FileNotFoundError:
+        raise
+    except OSError as error:  # not as such: the host would take it for trouble with its own disk
+        told = f"{path} can't be read ({error.strerror}): let the host's user read what the Bot API server stores"
+        raise Unreadable(told) from error
 
 
 async def _write(pieces: AsyncGenerator[bytes, None], into: Path, name: str, at_most: int) -> None:
