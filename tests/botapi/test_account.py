@@ -8,7 +8,7 @@ from telegram import BotCommand, BotCommandScopeAllGroupChats, BotCommandScopeCh
 from telegram.error import BadRequest, NetworkError
 from telegram.ext import ExtBot
 
-from surfacehost_devkit.botapi import Account, BotApi, World
+from surfacehost_devkit.botapi import Account, BotApi, World, faults
 
 Client = ExtBot[None]
 
@@ -66,14 +66,19 @@ async def test_a_document_of_the_bot(client: Client, world: World, alice: Accoun
     assert again.document.file_unique_id == sent.document.file_unique_id
 
 
-async def test_a_document_of_a_person(client: Client, world: World, alice: Account) -> None:
-    world.send_file(alice, b"a,b\n1,2\n", "table.csv", mime_type="text/csv", caption="look /here")
+async def test_a_document_of_a_person(client: Client, api: BotApi, world: World, alice: Account) -> None:
+    sent = world.send_file(alice, b"a,b\n1,2\n", "table.csv", mime_type="text/csv", caption="look /here")
     (update,) = await client.get_updates(timeout=1)
     assert update.message is not None
     assert update.message.document is not None
     assert update.message.caption_entities[0].type == "bot_command"
     file = await client.get_file(update.message.document.file_id)
     assert await file.download_as_bytearray() == b"a,b\n1,2\n"
+    assert sent.content.document is not None
+    for name in ("download", f"download {sent.content.document.path}"):
+        api.faults.plan(name, faults.bad_gateway())
+        with pytest.raises(NetworkError):
+            await file.download_as_bytearray()
 
 
 async def test_documents_that_are_refused(api: BotApi, client: Client, alice: Account) -> None:

@@ -86,6 +86,20 @@ ALBUMS: dict[str, tuple[str, ...]] = {
 IN_TOPICS = ("a penalty", "a reset", "half an answer")
 """After which of these it is looked for an album in a topic as well."""
 
+UNPARSED = "Bad Request: can't parse entities: no such thing"
+"""How Telegram refuses formatting."""
+
+DOWNLOADS: dict[str, Fault] = {
+    "a reset": faults.reset(),
+    "half a file": faults.half(),
+    "a gateway": faults.bad_gateway(),
+    "an error of the server's": faults.error(500, "Internal Server Error"),
+    "a stray 401": faults.error(401, "Unauthorized"),
+    "a penalty": faults.too_many(1),
+    "gone": faults.error(404, "Not Found"),
+}
+"""What becomes of the call that fetches a file that somebody sent: the last is for good, the others are repeated."""
+
 LISTENING: dict[str, Fault] = {
     "a reset": faults.reset(),
     "a reset afterwards": faults.drop_after(),

@@ -34,6 +34,7 @@ SHOWN = [
     ("a.mp3", "audio/mpeg", b"sound", "audio"),
     ("../../a\nb.pdf", "application/pdf", b"%PDF", "document"),
     ("a.svg", "image/svg+xml", b"<svg/>", "document"),
+    ("the **last** one.pdf", "application/pdf", b"%PDF last", "document"),
 ]
 
 

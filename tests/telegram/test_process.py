@@ -80,6 +80,18 @@ class Street:
         assert why in self.host.log_text()
         listed = await asyncio.to_thread(self.host.command, "inbox", "list", "--surface", "support")
         assert "Unreadable" in listed.stdout
+        self.api.faults.clear("getFile")
+
+    async def unfetched(self) -> None:
+        """See that a file which can't be fetched while others are answered is tried again, laid aside, and told of."""
+        asked = self.api.world.send_file(self.alice, b"notes", "notes.txt", bot=self.bot)
+        assert asked.content.document is not None
+        self.api.faults.plan(f"download {asked.content.document.path}", faults.reset(), times=None)
+        while not (said := self.api.world.replies(self.alice.id, bot=self.bot)):
+            other = self.api.world.write(self.api.world.person(), "hi", bot=self.bot)
+            await self.api.world.wait_for_reply(other.chat, after=other, timeout_s=20)
+        assert [one.text[:25] for one in said] == ["Something went wrong (ref"]
+        await asyncio.to_thread(self.host.wait_for, lambda status: status["inbox"]["telegram"]["parked"] == 2)
 
     async def refused(self) -> None:
         """See that an address which Telegram does not take parks its bot, that it is told where, and stop the host."""
@@ -233,3 +245,4 @@ async def test_a_group_that_moves_keeps_its_conversation(street: Street) -> None
     listed = await asyncio.to_thread(street.host.command, "inbox", "list")
     assert "the surface can't read it; the log says why" in listed.stdout
     await street.unreadable()
+    await street.unfetched()

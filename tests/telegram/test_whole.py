@@ -96,6 +96,19 @@ async def test_where_a_topic_is_gone_or_closed_the_answer_comes_to_the_chat_and_
         assert (answer.text, answer.thread_id) == (f"{ELSEWHERE}I waited 1.5 s.", None)
 
 
+async def test_so_it_does_where_a_topic_of_a_private_chat_was_deleted(whole: Whole) -> None:
+    alice = whole.person()
+    chat = whole.api.world.private_chat(alice, whole.bot)
+    tea = whole.api.groups.open_topic(chat, alice, "Tea")
+    question = whole.api.world.write(alice, "/demo slow 1.5", bot=whole.bot, topic=tea)
+    await whole.at_work(alice)
+    whole.api.groups.delete_topic(chat, tea)
+    answer = await whole.answer(question)
+    assert (answer.text, answer.thread_id) == (f"{ELSEWHERE}I waited 1.5 s.", None)
+    await whole.rests()
+    assert len(whole.said(question)) == 1
+
+
 async def test_what_is_done_to_question_and_bot_meanwhile_costs_at_most_that_answer(whole: Whole) -> None:
     world, groups, bob = whole.api.world, whole.api.groups, whole.bob
     deleted, muted = await whole.team("supergroup"), await whole.team("supergroup")

@@ -1,7 +1,6 @@
 """The HTTP side of the bot methods and of file downloads."""
 
 import contextlib
-from collections.abc import Awaitable, Callable
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -36,18 +35,32 @@ class MethodDoor:
         return await serve_call(self._state, token, method, params)
 
 
-def download(state: State) -> Callable[[Request], Awaitable[Response]]:
-    """`/file/bot<token>/<path>`."""
+class FileDoor:
+    """`/file/bot<token>/<path>`; a fault for it is planned as "download", or "download <path>"."""
 
-    async def serve(request: Request) -> Response:
-        if request.path_params["token"] not in state.bots:
-            return plain(refusal(ApiError(401, "Unauthorized")))
-        stored = next((one for one in state.files.values() if one.path == request.path_params["path"]), None)
+    def __init__(self, state: State, lines: Lines) -> None:
+        self._state = state
+        self._lines = lines
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one download."""
+        request = Request(scope, receive)
+        path = request.path_params["path"]
+        fault = self._state.faults.take("download") or self._state.faults.take(f"download {path}")
+
+        async def act() -> Answer:
+            return self._file(request.path_params["token"], path)
+
+        answer = await (self._state.faults.meet(fault, act) if fault else act())
+        await self._lines.give(answer, scope, receive, send)
+
+    def _file(self, token: str, path: str) -> Answer:
+        if token not in self._state.bots:
+            return refusal(ApiError(401, "Unauthorized"))
+        stored = next((one for one in self._state.files.values() if one.path == path), None)
         if stored is None:
-            return plain(refusal(ApiError(404, "Not Found")))
-        return Response(stored.data, media_type="application/octet-stream")
-
-    return serve
+            return refusal(ApiError(404, "Not Found"))
+        return Answer(status=200, body=stored.data, content_type="application/octet-stream")
 
 
 def plain(answer: Answer) -> Response:

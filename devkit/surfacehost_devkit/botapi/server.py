@@ -13,7 +13,7 @@ from surfacehost_devkit.botapi.admin import admin_routes
 from surfacehost_devkit.botapi.clock import Clock, Pace
 from surfacehost_devkit.botapi.commands import COMMANDS
 from surfacehost_devkit.botapi.desk import refusal
-from surfacehost_devkit.botapi.door import MethodDoor, download, plain
+from surfacehost_devkit.botapi.door import FileDoor, MethodDoor, plain
 from surfacehost_devkit.botapi.errors import ApiError
 from surfacehost_devkit.botapi.groups import Groups
 from surfacehost_devkit.botapi.state import State
@@ -66,7 +66,7 @@ class BotApi:
         door = MethodDoor(self.state, self._lines)
         routes = [
             Route("/bot{token}/{method}", endpoint=door),
-            Route("/file/bot{token}/{path:path}", endpoint=download(self.state)),
+            Route("/file/bot{token}/{path:path}", endpoint=FileDoor(self.state, self._lines)),
             *admin_routes(self, COMMANDS),
         ]
         return Starlette(routes=routes, exception_handlers={HTTPException: _not_found})
