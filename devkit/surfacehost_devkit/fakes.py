@@ -72,10 +72,15 @@ class FakeClient:
     """A client whose agent says what *says* returns; what was yielded and taken is in ``sent``."""
 
     def __init__(
-        self, surface: Surface, says: Callable[[Message], str] = lambda message: f"echo: {message.text}"
+        self,
+        surface: Surface,
+        says: Callable[[Message], str] = lambda message: f"echo: {message.text}",
+        memory: FakeMemory | None = None,
     ) -> None:
+        """*memory* is that of the surface, if its notes matter."""
         self.surface = surface
         self.says = says
+        self.memory = memory or FakeMemory()
         self.sent: list[Reply] = []
         self.notes: dict[str, Any] = {}
 
@@ -99,9 +104,10 @@ class FakeClient:
         async for reply in self._parts(event, "notice", words["en"]):
             yield reply
 
-    async def note(self, reply: Reply, value: Any) -> None:  # noqa: ANN401 - JSON
-        """Keep *value* with *reply*, for its next attempt."""
+    async def note(self, reply: Reply, value: Any, *, notes: Mapping[str, Any] | None = None) -> None:  # noqa: ANN401
+        """Keep *value* with *reply*, for its next attempt, and the surface's own *notes* in ``memory``."""
         self.notes[reply.id] = value
+        await self.memory.set(notes or {})
 
     def admits(self, event: Event) -> bool:  # noqa: ARG002 - everyone is welcome
         """Everyone."""

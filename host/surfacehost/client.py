@@ -94,13 +94,13 @@ class RealPlatformClient:
         role = visit.entry.role if visit is not None else ""
         return admission.admits(event, tenant.behaviour, tenant.formerly, role=role)
 
-    async def note(self, reply: Reply, value: Any) -> None:  # noqa: ANN401 - JSON
-        """Keep *value* with *reply*. Raises NotReady when the database does not take it."""
+    async def note(self, reply: Reply, value: Any, *, notes: Mapping[str, Any] | None = None) -> None:  # noqa: ANN401
+        """Keep *value* with *reply*, and the surface's own *notes*. Raises NotReady when the database fails."""
         entry = self._visit_of(reply.event).entry
         if reply.kind == "preview":
-            await self._database.tx(outbox.note_preview, entry, value)
+            await self._database.tx(outbox.note_preview, entry, value, memory=notes)
         else:
-            await self._database.tx(outbox.note, entry, reply.id, value)
+            await self._database.tx(outbox.note, entry, reply.id, value, memory=notes)
 
     async def excuse(self, event: Event, error: Exception, ends: str = inbox.DONE) -> None:
         """Write down the sentence that *error* is, in place of any answer, and how *event* ends once it is said."""

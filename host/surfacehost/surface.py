@@ -140,8 +140,8 @@ class PlatformClient(Protocol):
         *words*: language to Markdown, ``en`` among them; the person reads their own.
         """
 
-    async def note(self, reply: Reply, value: Any) -> None:  # noqa: ANN401 - JSON
-        """Keep *value* with *reply*: it is ``reply.note`` when that comes again.
+    async def note(self, reply: Reply, value: Any, *, notes: Mapping[str, Any] | None = None) -> None:  # noqa: ANN401
+        """Keep *value*, JSON, with *reply*: it is ``reply.note`` when that comes again. The surface's own *notes* too.
 
         For platforms that can't tell a repeated send from a new one: what is noted last before the call is what there
         is to go by after a crash. What is noted with a preview comes back with the final that replaces it, also after a

@@ -116,6 +116,27 @@ async def test_one_failing_thread_holds_up_no_other(database: SqliteDatabase, se
     assert [entry.event.id for entry in await take(database)] == ["b2"]
 
 
+async def test_what_a_surface_notes_of_a_reply_and_of_itself_is_kept_together_or_not_at_all(
+    database: SqliteDatabase, seat: Seat
+) -> None:
+    await ingest(database, seat, said(1))
+    (entry,) = await take(database)
+    await database.tx(outbox.answer, entry, [Part(id="c1/0", kind="answer", body="hi")])
+    await database.tx(outbox.note, entry, "c1/0", {"after": 7}, memory={"chat": 1})
+    await database.tx(outbox.note_preview, entry, {"placed": 8}, memory={"chat": 2, "other": 3})
+    reply = await database.tx(outbox.send_next, entry)
+    assert reply is not None
+    assert reply.note == {"after": 7}
+    database.node = "successor"
+    for note in (
+        database.tx(outbox.note, entry, "c1/0", {"after": 9}, memory={"chat": 9}),
+        database.tx(outbox.note_preview, entry, {"placed": 9}, memory={"chat": 9}),
+    ):
+        with pytest.raises(Fenced):
+            await note
+    assert await database.tx(notes.read, "toy") == {"chat": 2, "other": 3}
+
+
 async def test_a_successor_takes_over_and_the_predecessor_can_write_nothing(
     database: SqliteDatabase, seat: Seat
 ) -> None:

@@ -31,8 +31,8 @@ class Settings(TelegramSettings):
 class Outbox(FakeClient):
     """A client that says the same at every attempt, leaves out what was taken and marks what was only handed over."""
 
-    def __init__(self, surface: TelegramSurface) -> None:
-        super().__init__(surface)
+    def __init__(self, surface: TelegramSurface, memory: FakeMemory) -> None:
+        super().__init__(surface, memory=memory)
         self.tried: set[str] = set()
         self.welcome = True
         self.thinking: Callable[[Message], Awaitable[None]] | None = None
@@ -80,7 +80,7 @@ class Host:
     def __init__(self, surface: TelegramSurface, memory: FakeMemory, cursor: str | None = None) -> None:
         self.surface = surface
         self.put = FakePut(memory, cursor)
-        self.client = Outbox(surface)
+        self.client = Outbox(surface, memory)
         self.waits: list[NotReady] = []
         """Why it had to listen again."""
         self.failures: list[Exception] = []
@@ -197,7 +197,7 @@ class Post:
         self.folder = desk.data_dir
         self.event = Message(surface="tg", id="x", chat=str(alice.id), sender=str(alice.id), direct=True, text="hi")
         self.begin()
-        self.client = FakeClient(self.surface)
+        self.client = FakeClient(self.surface, memory=desk.memory)
 
     def begin(self, **settings: Any) -> None:
         """As a new process, which has heard of everything that its memory does not tell."""

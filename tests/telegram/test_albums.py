@@ -1,7 +1,7 @@
 """Several files in one answer: which are shown as one, and what comes of them where that can't be."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import groupby
@@ -159,15 +159,15 @@ async def test_what_arrived_does_not_come_again_where_what_follows_could_not_be_
     reply = several(post, PHOTO, PHOTO, VOICE)
 
     class Full(FakeClient):
-        async def note(self, reply: Reply, value: Any) -> None:
+        async def note(self, reply: Reply, value: Any, *, notes: Mapping[str, Any] | None = None) -> None:
             if value.get("part"):
                 raise NotReady("the disk is full")
-            await super().note(reply, value)
+            await super().note(reply, value, notes=notes)
 
-    post.client = Full(post.surface)
+    post.client = Full(post.surface, memory=post.desk.memory)
     with pytest.raises(NotReady) as failed:
         await post.send(reply)
-    notes, post.client = post.client.notes, FakeClient(post.surface)
+    notes, post.client = post.client.notes, FakeClient(post.surface, memory=post.desk.memory)
     await post.send(replace(reply, repeated=isinstance(failed.value, Uncertain), note=notes[reply.id]))
     assert shown(post.api.world.replies(post.alice.id)) == [["photo"] * 2, ["voice"]]
 

@@ -1,13 +1,13 @@
 """What is to be said: stored before a surface sees it, marked once it has been sent."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from surfacehost.events import Reply, ReplyKind
 from surfacehost.jsontext import dump
-from surfacehost.store import interruptions, prompts
+from surfacehost.store import interruptions, notes, prompts
 from surfacehost.store.inbox import FAST, PARKED, Entry, hold
 from surfacehost.store.prompts import Prompt
 from surfacehost.store.transaction import Transaction
@@ -157,16 +157,31 @@ async def send_next(tx: Transaction, entry: Entry, sent: str | None = None) -> R
     )  # fmt: skip
 
 
-async def note(tx: Transaction, entry: Entry, reply: str, value: Any) -> None:  # noqa: ANN401 - JSON
-    """Write down what the surface says of the *reply* that it is about to send. Raises Fenced."""
+async def note(
+    tx: Transaction,
+    entry: Entry,
+    reply: str,
+    value: Any,  # noqa: ANN401 - JSON
+    *,
+    memory: Mapping[str, Any] | None = None,
+) -> None:
+    """Write down what the surface says of the *reply* that it is about to send, and its own notes. Raises Fenced."""
     await hold(tx, entry)
+    await notes.write(tx, entry.event.surface, memory or {})
     await tx.run(
         "update outbox set note = :note where inbox = :inbox and reply = :reply",
         note=dump(value), inbox=entry.id, reply=reply,
     )  # fmt: skip
 
 
-async def note_preview(tx: Transaction, entry: Entry, value: Any) -> None:  # noqa: ANN401 - JSON
-    """Write down what the surface says of the preview that it shows: for what will replace it. Raises Fenced."""
+async def note_preview(
+    tx: Transaction,
+    entry: Entry,
+    value: Any,  # noqa: ANN401 - JSON
+    *,
+    memory: Mapping[str, Any] | None = None,
+) -> None:
+    """Write down what the surface says of the preview that it shows, for what will replace it. Raises Fenced."""
     await hold(tx, entry)
+    await notes.write(tx, entry.event.surface, memory or {})
     await tx.run("update inbox set shown = :shown where id = :id", shown=dump(value), id=entry.id)

@@ -58,19 +58,19 @@ class Errand:
             return self.reply.repeated and self.reply.event.at < restored_until
         return "placed" not in self.known and (self.reply.repeated or self.is_preview)
 
-    async def note_call(self, chat: str, after: int, stale: int | None = None) -> None:
-        """Write down that it is about to be sent to *chat*, where *after* is an id that is surely older."""
+    async def note_call(self, chat: str, after: int, stale: int | None, notes: Note) -> None:
+        """Write down that it is about to be sent to *chat*, where *after* is an id surely older, and *notes*."""
         is_preview = {"preview": True} if self.reply.kind == "preview" else {}
-        await self.note({"chat": chat, "after": after, "at": time.time()} | is_preview, stale)
+        await self.note({"chat": chat, "after": after, "at": time.time()} | is_preview, stale, notes)
 
     async def note_placed(self, chat: str, message_id: int) -> None:
         """Write down which message it is, or becomes."""
         await self.note({"chat": chat, "placed": message_id})
 
-    async def note(self, told: Note, stale: int | None = None) -> None:
-        """Keep *told* with the reply. Raises NotReady when it can't be stored."""
+    async def note(self, told: Note, stale: int | None = None, notes: Note | None = None) -> None:
+        """Keep *told* with the reply, and *notes* of the surface. Raises NotReady when it can't be stored."""
         more: dict[str, Any] = ({"part": self.part} if self.part else {}) | ({"stale": stale} if stale else {})
         more |= {"apart": True} if self.is_apart else {}
         if self.part or len(self.files) > 1:
             more |= {"files": [*self.files], "messages": self.messages}
-        await self.client.note(self.reply, {**told, **more})
+        await self.client.note(self.reply, {**told, **more}, notes=notes)

@@ -10,7 +10,7 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, TelegramError
 from surfacehost import Memory, NotReady, Uncertain
 from surfacehost_telegram.bot import Bot
 from surfacehost_telegram.calls import Ids
-from surfacehost_telegram.doubts import Doubt, Doubts
+from surfacehost_telegram.doubts import NOTHING, Doubt, Doubts, Notes
 from surfacehost_telegram.errand import Errand, Note
 from surfacehost_telegram.letter import Letter
 from surfacehost_telegram.outcome import what_next
@@ -25,16 +25,42 @@ log = logging.getLogger(__name__)
 
 
 class Search:
-    """Looks among the messages that may be the one."""
+    """Looks among the messages that may be the one, if that is wanted, and keeps account of what is under way."""
 
-    def __init__(self, bot: Bot, memory: Memory, ids: MessageIds, restored_until: float) -> None:
-        """*restored_until*: what was asked before then, in seconds since the epoch, an older copy may tell of."""
+    def __init__(self, bot: Bot, memory: Memory, ids: MessageIds, restored_until: float, *, is_on: bool) -> None:
+        """*restored_until*: what was asked before then, in seconds since the epoch, an older copy may tell of.
+
+        Where it is not *is_on* nothing is found, and nothing is known to be under way.
+        """
         self._bot = bot
         self._memory = memory
-        self.doubts = Doubts(memory)
-        """What is under way in each chat."""
+        self._doubts = Doubts(memory)
         self._ids = ids
         self._restored_until = restored_until
+        self._is_on = is_on
+
+    async def begin(self, errand: Errand, letter: Letter, chat: str, *, after: int, stale: int | None) -> None:
+        """Write down that *letter* is about to be sent to *chat*: for the chat, and with the reply."""
+        if not self._is_on:
+            await errand.note_call(chat, after, stale, NOTHING)
+            return
+        expected = self._ids.expect(chat, letter.messages)
+        doubt = Doubt(
+            key=errand.key, reply=errand.reply.id, after=after, at=time.time(), count=letter.messages,
+            has_buttons=bool(letter.choices), grace_s=grace_s(letter),
+        )  # fmt: skip
+        await self._doubts.begin(chat, doubt, lambda notes: errand.note_call(chat, after, stale, {**notes, **expected}))
+
+    async def end(self, chat: str, more: Notes = NOTHING) -> None:
+        """It is known what became of the call in *chat*; *more* is noted with that."""
+        if self._is_on:
+            await self._doubts.end(chat, more)
+        elif more:
+            await self._memory.set(more)
+
+    async def is_another_under_way(self, chat: str, key: str) -> bool:
+        """Whether it is not known what became of a call in *chat*, other than that for the letter *key*."""
+        return self._is_on and await self._doubts.of_another(chat, key) is not None
 
     async def know_ids(self) -> None:
         """Learn which ids there are already."""
@@ -43,6 +69,8 @@ class Search:
 
     async def find(self, errand: Errand, letter: Letter) -> Ids:
         """Under which ids the letter is in its chat, none if it is not. While that can't be told it is uncertain."""
+        if not self._is_on:
+            return []
         reply, chat = errand.reply, letter.chat
         # Behind what has arrived of this reply already: that is not to be taken for what follows it.
         asked = reply.event.native.get("message_id", 0)
@@ -50,7 +78,7 @@ class Search:
         tried = {"chat": chat, "after": older or asked, "at": 0.0} | dict(errand.known or {})
         if tried["chat"] != chat:
             return []  # what was written in the group that moved here has no id here
-        if (known := await self.doubts.found(chat, errand.key)) is not None:
+        if (known := await self._doubts.found(chat, errand.key)) is not None:
             return known
         await _wait(tried, letter)
         await self.know_ids()
@@ -74,13 +102,14 @@ class Search:
 
         Before another message stands behind it. Raises NotReady.
         """
-        if (doubt := await self.doubts.of_another(chat, key)) is None:
+        doubt = await self._doubts.of_another(chat, key) if self._is_on else None
+        if doubt is None:
             return
         await asyncio.sleep(_rest_of(doubt.grace_s, doubt.at))
         found = await self._look_for_another(chat, doubt)
         for message_id in found:
             self._ids.see(chat, message_id, reply=doubt.reply)
-        await self.doubts.settle(chat, doubt, found)
+        await self._doubts.settle(chat, doubt, found)
 
     async def _look_for_another(self, chat: str, doubt: Doubt) -> Ids:
         is_old = doubt.at < self._restored_until

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -13,7 +12,6 @@ from telegram.error import BadRequest, Forbidden
 from surfacehost import Event, Home, NotReady, PlatformClient, Reply, Uncertain
 from surfacehost_telegram.bot import Bot
 from surfacehost_telegram.calls import Ids, OnlyAFile, deliver, edit, post
-from surfacehost_telegram.doubts import Doubt, over
 from surfacehost_telegram.elsewhere import explained
 from surfacehost_telegram.errand import Errand, Note
 from surfacehost_telegram.letter import Letter, letters_of
@@ -21,7 +19,7 @@ from surfacehost_telegram.limiter import Dropped
 from surfacehost_telegram.outcome import Outcome, outcome, what_next
 from surfacehost_telegram.readback import MessageIds
 from surfacehost_telegram.remaining import remaining
-from surfacehost_telegram.search import Search, grace_s
+from surfacehost_telegram.search import Search
 from surfacehost_telegram.settings import Delivery
 from surfacehost_telegram.upload import CLOUD_BYTES
 
@@ -69,7 +67,7 @@ class Sender:
         self._memory = home.memory
         self._restored_until = home.restored_at + AHEAD_S if home.restored_at else 0.0
         self._ids = ids
-        self._search = Search(bot, home.memory, ids, self._restored_until)
+        self._search = Search(bot, home.memory, ids, self._restored_until, is_on=delivery == "probe")
         self._delivery = delivery
         self._most_bytes = most_bytes
         self._gone: set[tuple[str, int | None]] = set()
@@ -111,16 +109,16 @@ class Sender:
         errand = Errand(reply=preview, client=client)
         async with self._line(letter.chat):
             await self._search.know_ids()
-            if self._delivery == "probe" and await self._search.doubts.of_another(letter.chat, errand.key):
+            if await self._search.is_another_under_way(letter.chat, errand.key):
                 raise Dropped("another message may be on its way")
 
             async def note(chat: str) -> None:
-                await self._note_call(errand, letter, chat)
+                await self._note_call(errand, letter, chat, None)
 
             [message_id] = await post(self._bot, letter, note, is_frame=True)
             self._ids.see(letter.chat, message_id, reply=preview.id)
             await errand.note_placed(letter.chat, message_id)
-            await self._memory.set(over(letter.chat))
+            await self._search.end(letter.chat)
         return message_id
 
     async def revise(self, message_id: int, letter: Letter) -> None:
@@ -146,7 +144,7 @@ class Sender:
             if self._delivery == "once" and not errand.is_preview:
                 log.warning("reply %s in chat %s may be lost: nobody knows whether it arrived", reply.id, letter.chat)
                 return
-            found = await self._search.find(errand, letter) if self._delivery == "probe" else []
+            found = await self._search.find(errand, letter)
             if found and not (errand.is_preview or letter.choices):
                 await self._arrived(errand, letter, found)
                 return
@@ -158,11 +156,11 @@ class Sender:
             raise
         except Exception as error:
             instruction = what_next(error)
-            if isinstance(instruction, Uncertain) and self._delivery == "once" and placed is None:
+            if not isinstance(instruction, Uncertain):
+                await self._search.end(letter.chat)
+            elif self._delivery == "once" and placed is None:
                 log.warning("reply %s in chat %s may be lost: %s", reply.id, letter.chat, error)
                 return
-            if not isinstance(instruction, Uncertain):
-                await self._memory.set(over(letter.chat))
             raise instruction from error
         await self._arrived(errand, replace(letter, chat=chat), ids)
         if stale is not None:
@@ -207,8 +205,7 @@ class Sender:
         return None
 
     async def _post(self, errand: Errand, letter: Letter, stale: int | None) -> tuple[str, Ids]:
-        if self._delivery == "probe":
-            await self._search.settle_another(letter.chat, errand.key)
+        await self._search.settle_another(letter.chat, errand.key)
 
         async def note(chat: str) -> None:
             if chat != letter.chat:
@@ -234,16 +231,10 @@ class Sender:
                 raise _NoAlbum({"chat": letter.chat, "placed": stale} if stale else None) from error
             raise
 
-    async def _note_call(self, errand: Errand, letter: Letter, chat: str, stale: int | None = None) -> None:
-        """Write down that *letter* is about to be sent to *chat*: for the chat first, then with the reply."""
+    async def _note_call(self, errand: Errand, letter: Letter, chat: str, stale: int | None) -> None:
+        """Write down that *letter* is about to be sent to *chat*: what is not noted was never handed to Telegram."""
         after = await self._newest(errand.reply, chat)
-        if self._delivery == "probe":
-            doubt = Doubt(
-                key=errand.key, reply=errand.reply.id, after=after, at=time.time(), count=letter.messages,
-                has_buttons=bool(letter.choices), grace_s=grace_s(letter),
-            )  # fmt: skip
-            await self._search.doubts.begin(chat, doubt, self._ids.expect(chat, letter.messages))
-        await errand.note_call(chat, after, stale)
+        await self._search.begin(errand, letter, chat, after=after, stale=stale)
 
     async def _has_arrived(self, errand: Errand, letter: Letter) -> bool:
         """Whether it is known to be the last that arrived, perhaps before its group moved."""
@@ -256,7 +247,7 @@ class Sender:
         for message_id in ids:
             self._ids.see(letter.chat, message_id, reply=errand.reply.id)
         known = {f"last:{letter.chat}": max(ids), f"arrived:{letter.chat}": errand.key}
-        await self._memory.set({**known, **over(letter.chat), **self._ids.to_note()})
+        await self._search.end(letter.chat, {**known, **self._ids.to_note()})
 
 
 def _placeholder(letter: Letter) -> Letter:
