@@ -28,8 +28,8 @@ NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 Ids = Sequence[int]
 """Of the messages that a letter is: several, if it is an album."""
 
-Before = Callable[[str], Awaitable[None]]
-"""What is done with the chat's id right before a call: what is not noted was never handed to Telegram."""
+Before = Callable[[], Awaitable[None]]
+"""What is done right before a call: what is not noted was never handed to Telegram."""
 
 
 class OnlyAFile(Exception):
@@ -53,9 +53,7 @@ async def deliver(letter: Letter, call: Callable[[Letter], Awaitable[Ids]]) -> t
 
 async def post(bot: Bot, letter: Letter, before: Before, *, is_frame: bool = False) -> Ids:
     """Send *letter* as a new message, or as several that are shown as one; their ids."""
-    turn = Turn(
-        is_frame=is_frame, messages=letter.messages, is_upload=bool(letter.files), before=lambda: before(letter.chat)
-    )
+    turn = Turn(is_frame=is_frame, messages=letter.messages, is_upload=bool(letter.files), before=before)
     quote = ReplyParameters(letter.answers, allow_sending_without_reply=True) if letter.answers else None
     if letter.is_album:
         return await _post_album(bot, letter, turn, quote)

@@ -39,8 +39,9 @@ class Search:
         self._restored_until = restored_until
         self._is_on = is_on
 
-    async def begin(self, errand: Errand, letter: Letter, chat: str, *, after: int, stale: int | None) -> None:
-        """Write down that *letter* is about to be sent to *chat*: for the chat, and with the reply."""
+    async def begin(self, errand: Errand, letter: Letter, *, after: int, stale: int | None) -> None:
+        """Write down that *letter* is about to be sent, under an id above *after*: for its chat, and with the reply."""
+        chat = letter.chat
         if not self._is_on:
             await errand.note_call(chat, after, stale, NOTHING)
             return

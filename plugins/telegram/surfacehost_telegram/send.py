@@ -111,11 +111,7 @@ class Sender:
             await self._search.know_ids()
             if await self._search.is_another_under_way(letter.chat, errand.key):
                 raise Dropped("another message may be on its way")
-
-            async def note(chat: str) -> None:
-                await self._note_call(errand, letter, chat, None)
-
-            [message_id] = await post(self._bot, letter, note, is_frame=True)
+            [message_id] = await post(self._bot, letter, partial(self._note_call, errand, letter), is_frame=True)
             self._ids.see(letter.chat, message_id, reply=preview.id)
             await errand.note_placed(letter.chat, message_id)
             await self._search.end(letter.chat)
@@ -166,11 +162,6 @@ class Sender:
         if stale is not None:
             await self.remove(letter.chat, stale)
 
-    async def _newest(self, reply: Reply, chat: str) -> int:
-        """An id in *chat* that is surely older than what is sent now; the newer the better."""
-        asked = reply.event.native.get("message_id", 0) if chat == reply.event.chat else 0
-        return max(self._ids.newest(chat), await self._memory.get(f"last:{chat}") or 0, asked)
-
     async def _make(self, errand: Errand, letter: Letter, placed: int | None) -> tuple[str, Ids, int | None]:
         """Where the letter is now, under which ids, and which message it leaves behind that is to go."""
         stale, is_direct = errand.stale(letter.chat), self._delivery != "edit"
@@ -206,35 +197,33 @@ class Sender:
 
     async def _post(self, errand: Errand, letter: Letter, stale: int | None) -> tuple[str, Ids]:
         await self._search.settle_another(letter.chat, errand.key)
-
-        async def note(chat: str) -> None:
-            if chat != letter.chat:
-                await self._moved(letter.chat, chat)
-            await self._note_call(errand, letter, chat, stale)
-
-        async def call(corrected: Letter) -> Ids:
-            is_elsewhere = letter.topic is not None and corrected.topic is None
-            topic = (letter.chat, letter.topic)
-            # The first answer that can't go to its topic says why it is not there.
-            ids = await post(
-                self._bot, explained(corrected) if is_elsewhere and topic not in self._gone else corrected, note
-            )
-            if is_elsewhere:
-                self._gone.add(topic)
-            return ids
-
         try:
-            return await deliver(letter, call)
+            return await deliver(letter, partial(self._call, errand, letter, stale))
         except Exception as error:
             if letter.is_album and outcome(error) in _REFUSED and not isinstance(error, Forbidden):
                 log.info("chat %s gets %d files one by one: %s", letter.chat, letter.messages, error)
                 raise _NoAlbum({"chat": letter.chat, "placed": stale} if stale else None) from error
             raise
 
-    async def _note_call(self, errand: Errand, letter: Letter, chat: str, stale: int | None) -> None:
-        """Write down that *letter* is about to be sent to *chat*: what is not noted was never handed to Telegram."""
-        after = await self._newest(errand.reply, chat)
-        await self._search.begin(errand, letter, chat, after=after, stale=stale)
+    async def _call(self, errand: Errand, letter: Letter, stale: int | None, corrected: Letter) -> Ids:
+        """Send *letter* as it is *corrected* by what Telegram said of it before."""
+        if corrected.chat != letter.chat:
+            await self._moved(letter.chat, corrected.chat)
+        topic, is_elsewhere = (letter.chat, letter.topic), corrected.topic != letter.topic
+        # The first answer that can't go to its topic says why it is not there.
+        shown = explained(corrected) if is_elsewhere and topic not in self._gone else corrected
+        ids = await post(self._bot, shown, partial(self._note_call, errand, corrected, stale))
+        if is_elsewhere:
+            self._gone.add(topic)
+        return ids
+
+    async def _note_call(self, errand: Errand, letter: Letter, stale: int | None = None) -> None:
+        """Write down that *letter* is about to be sent: what is not noted was never handed to Telegram."""
+        reply, chat = errand.reply, letter.chat
+        asked = reply.event.native.get("message_id", 0) if chat == reply.event.chat else 0
+        # An id that is surely older; the newer the better.
+        after = max(self._ids.newest(chat), await self._memory.get(f"last:{chat}") or 0, asked)
+        await self._search.begin(errand, letter, after=after, stale=stale)
 
     async def _has_arrived(self, errand: Errand, letter: Letter) -> bool:
         """Whether it is known to be the last that arrived, perhaps before its group moved."""
