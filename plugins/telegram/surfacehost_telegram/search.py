@@ -54,10 +54,7 @@ class Search:
 
     async def end(self, chat: str, more: Notes = NOTHING) -> None:
         """It is known what became of the call in *chat*; *more* is noted with that."""
-        if self._is_on:
-            await self._doubts.end(chat, more)
-        elif more:
-            await self._memory.set(more)
+        await self._doubts.end(chat, more)  # also where looking was switched off since
 
     async def is_another_under_way(self, chat: str, key: str) -> bool:
         """Whether it is not known what became of a call in *chat*, other than that for the letter *key*."""
