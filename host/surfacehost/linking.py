@@ -6,8 +6,7 @@ from surfacehost.codes import new_code
 from surfacehost.commands_in_chat import words_of
 from surfacehost.events import Message
 from surfacehost.store import links, people
-from surfacehost.store.inbox import FAST, Entry
-from surfacehost.store.links import Chat
+from surfacehost.store.inbox import Entry
 from surfacehost.store.sqlite import SqliteDatabase
 from surfacehost.texts import say
 
@@ -25,45 +24,41 @@ class Linking:
         """Do what *command*, ``link`` or ``unlink``, says in *message*; what the person is told."""
         if not message.direct:
             return say(language, "link_direct_only")
-        chat = Chat(lane=entry.lane.rstrip(FAST), surface=message.surface, person=message.sender)
         if command == "unlink":
-            was_linked = await self._database.tx(links.undo, chat.lane)
+            was_linked = await self._database.tx(links.undo, entry)
             return say(language, "unlinked" if was_linked else "not_linked")
         try:
-            return await self._link(message, chat, language)
+            return await self._link(entry, message, language)
         except links.LinkedAlready:
             return say(language, "link_already")
         except people.TooManyCodes:
             return say(language, "too_many_codes")
 
-    async def _link(self, message: Message, chat: Chat, language: str) -> str:
+    async def _link(self, entry: Entry, message: Message, language: str) -> str:
         """Tell a code, take one, or take the second one with what the person chose."""
         match words_of(message):
             case []:
-                return await self._offer(chat, language)
+                return await self._offer(entry, language)
             case [code]:
-                return await self._claim(message, chat, code, language)
+                return await self._claim(entry, code, language)
             case [code, word] if word.casefold() in SHARED | SEPARATE:
-                return await self._confirm(message, chat, code, language, shares=word.casefold() in SHARED)
+                return await self._confirm(entry, code, language, shares=word.casefold() in SHARED)
         return say(language, "link_usage")
 
-    async def _offer(self, chat: Chat, language: str) -> str:
-        code = new_code()
-        await self._database.tx(links.offer, chat, code, now=time.time())
+    async def _offer(self, entry: Entry, language: str) -> str:
+        code = await self._database.tx(links.offer, entry, new_code(), now=time.time())
         return say(language, "link_code", code=code)
 
-    async def _claim(self, message: Message, chat: Chat, code: str, language: str) -> str:
-        claimed = await self._database.tx(links.claim, message, chat, code, new_code(), now=time.time())
+    async def _claim(self, entry: Entry, code: str, language: str) -> str:
+        claimed = await self._database.tx(links.claim, entry, code, new_code(), now=time.time())
         if claimed is None:
             return say(language, "link_unknown")
         other, second = claimed
         return say(language, "link_claimed", id=other.person, surface=other.surface, code=second)
 
-    async def _confirm(self, message: Message, chat: Chat, code: str, language: str, *, shares: bool) -> str:
+    async def _confirm(self, entry: Entry, code: str, language: str, *, shares: bool) -> str:
         account = new_code() + new_code()
-        other = await self._database.tx(
-            links.confirm, message, chat, code, account, shares=shares, now=time.time()
-        )  # fmt: skip
+        other = await self._database.tx(links.confirm, entry, code, account, shares=shares, now=time.time())
         if other is None:
             return say(language, "link_unknown")
         return say(language, "link_shared" if shares else "link_separate", id=other.person, surface=other.surface)

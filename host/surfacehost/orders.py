@@ -47,7 +47,7 @@ class Orders:
             case "whoami":
                 text = say(language, "whoami", id=message.sender)
             case "pair":
-                text = await self._pair(message, language) if is_theirs else say(language, "owners_only")
+                text = await self._pair(entry, message, language) if is_theirs else say(language, "owners_only")
             case "link" | "unlink" as command:
                 text = await self._linking.obey(command, entry, message, language)
             case "retry":
@@ -79,7 +79,7 @@ class Orders:
         lines = [say(language, "given_up", count=queue.count)] if queue.count else []
         if is_anothers:
             lines.append(say(language, "stop_not_yours"))
-        elif not was_running and not lines and not message.id.endswith(HUSH):
+        elif not (was_running or queue.has_run or lines or message.id.endswith(HUSH)):
             lines.append(say(language, "nothing_to_stop"))
         return "\n".join(lines)
 
@@ -92,21 +92,21 @@ class Orders:
             lines.append(say(language, "status_busy", count=queue.count))
         return "\n".join([*lines, f"surfacehost {version('surfacehost')}"])
 
-    async def _pair(self, message: Message, language: str) -> str:
+    async def _pair(self, entry: Entry, message: Message, language: str) -> str:
         """Do what an owner decides about who asks to be let in on the same surface."""
         match words_of(message):
             case ["list"]:
                 asking = await self._database.tx(people.waiting, message.surface, now=time.time())
                 return "\n".join(map(_line, asking)) or say(language, "pair_nobody")
             case ["approve", code]:
-                return await self._decide(message, language, code, is_welcome=True)
+                return await self._decide(entry, language, code, is_welcome=True)
             case ["deny", code]:
-                return await self._decide(message, language, code, is_welcome=False)
+                return await self._decide(entry, language, code, is_welcome=False)
         return say(language, "pair_usage")
 
-    async def _decide(self, message: Message, language: str, code: str, *, is_welcome: bool) -> str:
+    async def _decide(self, entry: Entry, language: str, code: str, *, is_welcome: bool) -> str:
         try:
-            person = await self._database.tx(people.decide, message, code, now=time.time(), is_welcome=is_welcome)
+            person = await self._database.tx(people.decide, entry, code, now=time.time(), is_welcome=is_welcome)
         except people.TooManyCodes:
             return say(language, "too_many_codes")
         if person is None:

@@ -24,8 +24,9 @@ class Reception:
         self._locale = locale
         self._told: dict[tuple[str, str], float] = {}
 
-    async def turn_away(self, event: Event, behaviour: Behaviour, finding: str) -> str:
-        """What the person of *event* is told, Markdown; empty: nothing. *finding*: why, where they may talk else."""
+    async def turn_away(self, entry: inbox.Entry, behaviour: Behaviour) -> str:
+        """What the person of *entry* is told, Markdown; empty: nothing."""
+        event, finding = entry.event, entry.finding
         language = language_of(event.locale, self._locale)
         if finding == rejections.BUSY:
             return say(language, "busy")
@@ -35,7 +36,7 @@ class Reception:
             return ""
         if behaviour.dm_policy != "pairing":
             return say(language, "stranger", id=event.sender) if self._is_news(event) else ""
-        code = await self._database.tx(people.knock, event, new_code(), now=time.time())
+        code = await self._database.tx(people.knock, entry, new_code(), now=time.time())
         if code is None:
             return say(language, "pairing_full", id=event.sender) if self._is_news(event) else ""
         return say(language, "pairing", code=code, id=event.sender) if code else ""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -24,6 +24,9 @@ from surfacehost.ways import Step, Ways
 
 RESTART_WITHIN_S = 15.0
 """How young a run must be to begin anew when its message is edited: later, the answer to the old words is at hand."""
+
+JOIN_WITHIN_S = 5.0
+"""How soon an agent shows that it is still at a run that an earlier start began; to be stopped, that waits for it."""
 
 
 class Runs:
@@ -92,7 +95,7 @@ class Runs:
         reading = asyncio.create_task(self._conversation.ask(visit.entry, message, parts, growth))
         reading.add_done_callback(growth.end)
         try:
-            if visit.is_interrupted and await growth.begun():
+            if (visit.is_interrupted or visit.is_joined) and await growth.begun():
                 await self._conversation.abort(visit.entry)
             if decided is not None and await growth.begun():
                 async for reply in self._replies.tell_decided(visit.entry, decided):
@@ -122,7 +125,7 @@ class Runs:
                 raise
         finally:
             visit.bringing = None
-        if visit.is_stopped:
+        if visit.is_stopped and not visit.is_joined:
             raise PlatformError(Kind.CANCELLED, "stopped before the agent was asked")
         parts: dict[str, Sequence[wire.Part]] = {id_: parts for id_, (parts, _) in brought.items() if parts}
         return parts, "\n".join(missing for _, missing in brought.values() if missing)
@@ -169,12 +172,21 @@ class Runs:
     async def stop(self, event: Event) -> bool:
         """Stop the run of *event*, in the conversation in which it was asked; False: there is none."""
         visit = self._visits.get((event.surface, event.id))
-        return visit is not None and await self._stop(visit)
+        return visit is not None and await self._stop(visit, joins=True)
 
-    async def _stop(self, visit: Visit) -> bool:
-        """End the run of *visit*, also one that was to begin anew; False: there is none."""
+    async def _stop(self, visit: Visit, *, joins: bool = False) -> bool:
+        """End the run of *visit*, also one that was to begin anew; False: there is none.
+
+        *joins*: also one that an earlier start may have begun.
+        """
         visit.edits.clear()
-        return visit.break_off() or await self._conversation.abort(visit.entry)
+        if visit.break_off(joins=joins):
+            return True
+        if joins and visit.entry.was_taken and visit.growth is not None:
+            with suppress(TimeoutError):  # stopped before the agent has heard, it would go on with what it was asked
+                async with asyncio.timeout(JOIN_WITHIN_S):
+                    await visit.growth.begun()
+        return await self._conversation.abort(visit.entry)
 
     def interrupted_by(self, event: Event, lane: str) -> str:
         """The id of the message whose run in *lane* has to give way to *event*; empty: none has.

@@ -54,6 +54,8 @@ class Visit:
     """Whether the message was put to the agent."""
     is_stopped: bool = False
     """Whether it was stopped or taken back before that."""
+    is_joined: bool = False
+    """Whether the agent is asked even so, and stopped: a host that was killed may have asked it before."""
 
     @property
     def is_answered(self) -> bool:
@@ -68,10 +70,14 @@ class Visit:
         is_undecided = taken_prompt(self.entry) is None  # the agent must hear what was decided
         return bool(is_question) and is_undecided and not self.has_asked and not self.is_answered
 
-    def break_off(self) -> bool:
-        """Let the agent not be asked; False where it is too late for that."""
+    def break_off(self, *, joins: bool = False) -> bool:
+        """Let the agent not be asked; False where it is too late for that.
+
+        *joins*: where it may be at it since an earlier start, let it be stopped.
+        """
         if not self.is_ahead:
             return False
+        self.is_joined = joins and self.entry.was_taken
         if self.bringing is not None and not self.is_stopped:
             self.bringing.reschedule(0)
         self.is_stopped = True

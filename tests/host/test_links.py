@@ -3,15 +3,18 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from surfacehost.events import Message
 from surfacehost.store import links, people
+from surfacehost.store.arrivals import Seat
+from surfacehost.store.inbox import FAST, Entry, Settled
 from surfacehost.store.links import Chat
 from surfacehost.store.sqlite import SqliteDatabase
 
 from .logbook import OPEN, Book
+from .storing import ingest, said, settle, take
 
 
 class Two:
@@ -98,74 +101,90 @@ def test_guessing_ends_soon(two: Two) -> None:
 NOW = 1_000_000.0
 
 
-def event(number: int, who: str) -> Message:
-    return Message(surface="s", id=str(number), chat=who, sender=who, direct=True, text="")
+class Desk:
+    """A database in which each of these people says something, one after the other."""
+
+    def __init__(self, database: SqliteDatabase, seat: Seat) -> None:
+        self._database, self._seat = database, seat
+        self._count = 0
+
+    async def entry(self, who: str) -> Entry:
+        """What *who* says now, claimed."""
+        self._count += 1
+        await ingest(self._database, self._seat, said(self._count, who, sender=who, fast=FAST))
+        [entry] = await take(self._database)
+        return entry
+
+    async def does(self, who: str, operation: Any, *words: str, at: float = NOW, **more: Any) -> Any:
+        """What *operation* gives to *who*, and gives again where the host was killed behind it."""
+        entry = await self.entry(who)
+        once, again = [await self._database.tx(operation, entry, *words, now=at, **more) for _ in range(2)]
+        assert once == again
+        await settle(self._database, entry, Settled())
+        return once
+
+    async def unlinks(self, who: str) -> Any:
+        entry = await self.entry(who)
+        once, again = [await self._database.tx(links.undo, entry) for _ in range(2)]
+        assert once == again
+        await settle(self._database, entry, Settled())
+        return once
+
+    async def links(self, one: str, other: str, *, shares: bool = True) -> None:
+        assert await self.does(one, links.offer, "AAAA2222") == "AAAA2222"
+        assert await self.does(other, links.claim, "AAAA2222", "BBBB3333") == (chat(one), "BBBB3333")
+        done = await self.does(one, links.confirm, "BBBB3333", f"account of {one}", shares=shares)
+        assert done == chat(other)
 
 
 def chat(who: str) -> Chat:
-    return Chat(lane=f"1/s/{who}/{who}/~", surface="s", person=who)
+    return Chat(lane=f"1/toy/{who}/{who}/~", surface="toy", person=who)
 
 
-async def linked(database: SqliteDatabase, one: str, other: str, *, shares: bool = True) -> None:
-    await database.tx(links.offer, chat(one), "AAAA2222", now=NOW)
-    await database.tx(links.claim, event(1, other), chat(other), "AAAA2222", "BBBB3333", now=NOW)
-    done = await database.tx(
-        links.confirm, event(2, one), chat(one), "BBBB3333", f"account of {one}", shares=shares, now=NOW
-    )
-    assert done == chat(other)
+@pytest.fixture
+def desk(database: SqliteDatabase, seat: Seat) -> Desk:
+    return Desk(database, seat)
 
 
-async def claimed(database: SqliteDatabase, now: float) -> tuple[Chat, str] | None:
-    return await database.tx(links.claim, event(1, "bob"), chat("bob"), "AAAA2222", "BBBB3333", now=now)
+async def test_codes_grow_old_and_a_clock_that_is_set_makes_none_young(desk: Desk, database: SqliteDatabase) -> None:
+    for late in (links.GOOD_S + 1, -links.GOOD_S - 1):
+        await desk.does("ann", links.offer, "AAAA2222")
+        assert await desk.does("bob", links.claim, "AAAA2222", "BBBB3333", at=NOW + late) is None
+        assert await desk.does("bob", links.claim, "AAAA2222", "BBBB3333") == (chat("ann"), "BBBB3333")
+        assert await desk.does("ann", links.confirm, "BBBB3333", "x", shares=True, at=NOW + late) is None
+    assert await database.tx(links.listed) == []
 
 
-async def test_codes_grow_old_and_a_clock_that_is_set_makes_none_young(tmp_path: Path) -> None:
-    async with SqliteDatabase(tmp_path / "x.db") as database:
-        for late in (links.GOOD_S + 1, -links.GOOD_S - 1):
-            await database.tx(links.offer, chat("ann"), "AAAA2222", now=NOW)
-            told = chat("ann"), "BBBB3333"
-            assert await claimed(database, NOW + late) is None
-            assert await claimed(database, NOW) == told
-            assert await claimed(database, NOW) == told  # the same message, after a crash
-            sure = await database.tx(
-                links.confirm, event(2, "ann"), chat("ann"), "BBBB3333", "x", shares=True, now=NOW + late
-            )
-            assert sure is None
-        assert await database.tx(links.listed) == []
+async def test_two_who_take_one_code_at_once_do_not_both_get_it(desk: Desk) -> None:
+    await desk.does("ann", links.offer, "AAAA2222")
+    assert await desk.does("ann", links.claim, "AAAA2222", "CCCC4444") is None
+    assert await desk.does("bob", links.claim, "AAAA2222", "BBBB3333")
+    assert await desk.does("eve", links.claim, "AAAA2222", "CCCC4444") is None
 
 
-async def test_two_who_take_one_code_at_once_do_not_both_get_it(tmp_path: Path) -> None:
-    async with SqliteDatabase(tmp_path / "x.db") as database:
-        await database.tx(links.offer, chat("ann"), "AAAA2222", now=NOW)
-        assert await database.tx(links.claim, event(1, "ann"), chat("ann"), "AAAA2222", "CCCC4444", now=NOW) is None
-        assert await database.tx(links.claim, event(2, "bob"), chat("bob"), "AAAA2222", "BBBB3333", now=NOW)
-        assert await database.tx(links.claim, event(3, "eve"), chat("eve"), "AAAA2222", "CCCC4444", now=NOW) is None
+async def test_who_is_linked_meanwhile_is_not_linked_again(desk: Desk, database: SqliteDatabase) -> None:
+    await desk.does("eve", links.offer, "EEEE2222")
+    await desk.does("bob", links.claim, "EEEE2222", "EEEE3333")
+    await desk.links("ann", "bob")
+    with pytest.raises(links.LinkedAlready):
+        await desk.does("eve", links.confirm, "EEEE3333", "x", shares=True)
+    assert await database.tx(links.link_of, chat("eve").lane) is None
 
 
-async def test_who_is_linked_meanwhile_is_not_linked_again(tmp_path: Path) -> None:
-    async with SqliteDatabase(tmp_path / "x.db") as database:
-        await database.tx(links.offer, chat("eve"), "EEEE2222", now=NOW)
-        await database.tx(links.claim, event(9, "bob"), chat("bob"), "EEEE2222", "EEEE3333", now=NOW)
-        await linked(database, "ann", "bob")
-        with pytest.raises(links.LinkedAlready):
-            await database.tx(links.confirm, event(3, "eve"), chat("eve"), "EEEE3333", "x", shares=True, now=NOW)
-        assert await database.tx(links.link_of, chat("eve").lane) is None
-
-
-async def test_whoever_leaves_takes_their_own_conversation_along(tmp_path: Path) -> None:
-    async with SqliteDatabase(tmp_path / "x.db") as database:
-        await linked(database, "ann", "bob")
-        await linked(database, "ann", "cid")
-        await linked(database, "ann", "dan", shares=False)
-        rows = await database.tx(links.listed)
-        assert {row["account"] for row in rows} == {"account of ann"}
-        homes = {row["person"]: row["home"] for row in rows}
-        ann, bob, dan = (chat(who).lane for who in ("ann", "bob", "dan"))
-        assert homes == {"ann": ann, "bob": ann, "cid": ann, "dan": dan}
-        assert await database.tx(links.undo, ann)
-        homes = {row["person"]: row["home"] for row in await database.tx(links.listed)}
-        assert homes == {"bob": bob, "cid": bob, "dan": dan}
-        assert await database.tx(links.undo, bob)
-        assert await database.tx(links.undo, dan)
-        assert await database.tx(links.listed) == []
-        assert await database.tx(people.let_in) == []
+async def test_whoever_leaves_takes_their_own_conversation_along(desk: Desk, database: SqliteDatabase) -> None:
+    await desk.links("ann", "bob")
+    await desk.links("ann", "cid")
+    await desk.links("ann", "dan", shares=False)
+    rows = await database.tx(links.listed)
+    assert {row["account"] for row in rows} == {"account of ann"}
+    homes = {row["person"]: row["home"] for row in rows}
+    ann, bob, dan = (chat(who).lane for who in ("ann", "bob", "dan"))
+    assert homes == {"ann": ann, "bob": ann, "cid": ann, "dan": dan}
+    assert await desk.unlinks("ann")
+    homes = {row["person"]: row["home"] for row in await database.tx(links.listed)}
+    assert homes == {"bob": bob, "cid": bob, "dan": dan}
+    assert await desk.unlinks("bob")
+    assert await desk.unlinks("dan")
+    assert not await desk.unlinks("dan")
+    assert await database.tx(links.listed) == []
+    assert await database.tx(people.let_in) == []

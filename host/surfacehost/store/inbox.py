@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from surfacehost.events import Event, Message, load_event
-from surfacehost.store import changes, interruptions, people, prompts
+from surfacehost.store import changes, interruptions, prompts
 from surfacehost.store.gather import Along, Gathering, gather, gone_along
 from surfacehost.store.prompts import Prompt
 from surfacehost.store.transaction import Fenced, Transaction
@@ -59,6 +59,8 @@ class Entry:
     """What the person was let in as, ``people.GUEST`` or ``people.OWNER``; empty: by the settings, or not at all."""
     retried: int = 0
     """How often it was opened again, by the operator say: each is a run of its own, and what it says is said anew."""
+    was_taken: bool = False
+    """Whether it was worked on before, so that the agent may have been asked."""
     shown: Any = None
     """What the surface noted with the preview of an answer that was being made when it was claimed before."""
 
@@ -134,20 +136,29 @@ async def head(
         if row.pop("erased") and row["state"] == WAITING:
             await changes.drop(tx, row["id"])
             continue
-        if gathering is not None and row["state"] == WAITING and not row["gathered"]:
+        row["was_taken"] = bool(row.pop("gathered"))
+        if gathering is not None and row["state"] == WAITING and not row["was_taken"]:
             wait_s = await gather(tx, row, event, gathering, now=now)
             if wait_s > 0:
                 await _let_go(tx, lane, wait_s, now=now)
                 return None
         along = await gone_along(tx, row["id"])
         before = await interruptions.handed_on(tx, row["id"])
-        for name in ("lane", "received_at", "gathered"):
-            del row[name]
+        del row["lane"], row["received_at"]
         prompt = await prompts.standing(tx, lane.rstrip(FAST))
-        role = await people.role_of(tx, event.surface, event.sender)
+        role = await _role_of(tx, event)
         return Entry(lane=lane, fence=fence, event=event, prompt=prompt, along=along, before=before, role=role, **row)
     await tx.run("update thread set owner = null, pending = 0 where lane = :lane", lane=lane)
     return None
+
+
+async def _role_of(tx: Transaction, event: Event) -> str:
+    """What the person of *event* was let in as; empty: not at all."""
+    rows = await tx.rows(
+        "select role from person where surface = :surface and person = :person",
+        surface=event.surface, person=event.sender,
+    )  # fmt: skip
+    return str(rows[0]["role"]) if rows else ""
 
 
 async def settle(

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from surfacehost import codes
 from surfacehost.errors import SurfacehostError
-from surfacehost.events import Event
 from surfacehost.store import people
+from surfacehost.store.inbox import FAST, Entry
+from surfacehost.store.receipts import once
 from surfacehost.store.transaction import Row, Transaction
 
 GOOD_S = 600.0
@@ -28,51 +29,55 @@ class Chat:
     surface: str
     person: str
 
+    @classmethod
+    def of(cls, entry: Entry) -> "Chat":
+        """The one that *entry* was said in."""
+        return cls(lane=entry.lane.rstrip(FAST), surface=entry.event.surface, person=entry.event.sender)
 
-async def offer(tx: Transaction, chat: Chat, code: str, *, now: float) -> None:
-    """Let *code* stand for *chat*, in place of one before."""
+
+@once
+async def offer(tx: Transaction, entry: Entry, code: str, *, now: float) -> str:
+    """Let *code* stand for the chat of *entry*, in place of one before; it."""
+    chat = Chat.of(entry)
     await tx.run("delete from linking where lane = :lane or told_at <= :old", lane=chat.lane, old=now - GOOD_S)
     await tx.run(
         "insert into linking (lane, surface, person, code, told_at) values (:lane, :surface, :person, :code, :now)",
         lane=chat.lane, surface=chat.surface, person=chat.person, code=code, now=now,
     )  # fmt: skip
+    return code
 
 
-async def claim(
-    tx: Transaction, event: Event, chat: Chat, said: str, second: str, *, now: float
-) -> tuple[Chat, str] | None:
-    """The chat that was told the code *said*, claimed by *event* in *chat*, and the code that is told here.
+@once
+async def claim(tx: Transaction, entry: Entry, said: str, second: str, *, now: float) -> tuple[Chat, str] | None:
+    """The chat that was told the code *said*, claimed by *entry* in its own, and the code that is told there.
 
     None: there is no such code. Raises LinkedAlready, and TooManyCodes.
     """
-    rows = await _good(tx, now)
-    if mine := [row for row in rows if row["other_event"] == event.id and row["other_lane"] == chat.lane]:
-        return _chat(mine[0]), str(mine[0]["second"])  # the host was stopped before it could say so
+    chat, event = Chat.of(entry), entry.event
     await people.may_try(tx, event, now=now)
     if await link_of(tx, chat.lane):
         raise LinkedAlready
-    free = {row["code"]: row for row in rows if row["other_lane"] is None and row["lane"] != chat.lane}
+    free = {row["code"]: row for row in await _good(tx, now) if row["other_lane"] is None and row["lane"] != chat.lane}
     known = codes.found(said, free)
     if known is None:
         await people.was_wrong(tx, event, now=now)
         return None
     await tx.run(
         "update linking set other_lane = :other, other_surface = :surface, other_person = :person,"
-        " other_event = :event, second = :second where lane = :lane",
-        other=chat.lane, surface=chat.surface, person=chat.person, event=event.id, second=second,
-        lane=free[known]["lane"],
+        " second = :second where lane = :lane",
+        other=chat.lane, surface=chat.surface, person=chat.person, second=second, lane=free[known]["lane"],
     )  # fmt: skip
     return _chat(free[known]), second
 
 
-async def confirm(
-    tx: Transaction, event: Event, chat: Chat, said: str, account: str, *, shares: bool, now: float
-) -> Chat | None:
-    """Link *chat*, which the first code was told to, with the one that was told the second, *said*; that one.
+@once
+async def confirm(tx: Transaction, entry: Entry, said: str, account: str, *, shares: bool, now: float) -> Chat | None:
+    """Link the chat of *entry*, which was told the first code, with the one that was told the second, *said*; that one.
 
     *account*: what the person is called from now on, where they are not linked yet; *shares*: whether the other chat
     goes on with the conversation of this one. None: there is no such code. Raises LinkedAlready, and TooManyCodes.
     """
+    chat, event = Chat.of(entry), entry.event
     await people.may_try(tx, event, now=now)
     mine = {
         row["second"]: row
@@ -95,8 +100,10 @@ async def confirm(
     return other
 
 
-async def undo(tx: Transaction, lane: str) -> bool:
-    """Unlink the chat of *lane*: it goes on with its own conversation, and so do those that shared that."""
+@once
+async def undo(tx: Transaction, entry: Entry) -> bool:
+    """Unlink the chat of *entry*: it goes on with its own conversation, and so do those that shared that."""
+    lane = Chat.of(entry).lane
     if (mine := await link_of(tx, lane)) is None:
         return False
     account = mine["account"]

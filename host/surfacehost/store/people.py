@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from surfacehost import codes
 from surfacehost.errors import SurfacehostError
 from surfacehost.events import Event
+from surfacehost.store.inbox import Entry
+from surfacehost.store.receipts import once
 from surfacehost.store.transaction import Row, Transaction
 
 GUEST, OWNER = "guest", "owner"
@@ -40,30 +42,22 @@ class Person:
     role: str = GUEST
 
 
-async def role_of(tx: Transaction, surface: str, person: str) -> str:
-    """What *person* was let in as; empty: not at all."""
-    rows = await tx.rows(
-        "select role from person where surface = :surface and person = :person", surface=surface, person=person
-    )
-    return str(rows[0]["role"]) if rows else ""
-
-
-async def knock(tx: Transaction, event: Event, code: str, *, now: float) -> str | None:
-    """The code that lets in the person of *event*: *code* where they have none yet.
+@once
+async def knock(tx: Transaction, entry: Entry, code: str, *, now: float) -> str | None:
+    """The code that lets in the person of *entry*: *code* where they have none yet.
 
     Empty: they were told another time. None: too many others wait.
     """
+    event = entry.event
     await _forget_old(tx, now)
-    asking = await tx.rows("select person, code, event_id from pairing where surface = :surface", surface=event.surface)
-    for row in asking:
-        if row["person"] == event.sender:
-            return str(row["code"]) if row["event_id"] == event.id else ""
+    asking = await tx.rows("select person, code from pairing where surface = :surface", surface=event.surface)
+    if any(row["person"] == event.sender for row in asking):
+        return ""
     if sum(bool(row["code"]) for row in asking) >= MOST_WAITING:
         return None
     await tx.run(
-        "insert into pairing (surface, person, code, event_id, asked_at)"
-        " values (:surface, :person, :code, :event, :now)",
-        surface=event.surface, person=event.sender, code=code, event=event.id, now=now,
+        "insert into pairing (surface, person, code, asked_at) values (:surface, :person, :code, :now)",
+        surface=event.surface, person=event.sender, code=code, now=now,
     )  # fmt: skip
     return code
 
@@ -120,11 +114,13 @@ async def let_in(tx: Transaction, surface: str | None = None) -> list[Row]:
     )
 
 
-async def decide(tx: Transaction, owner: Event, code: str, *, now: float, is_welcome: bool) -> Person | None:
-    """What the person of *owner* decides in a chat about who asks on the same surface; None: nobody has that code.
+@once
+async def decide(tx: Transaction, entry: Entry, code: str, *, now: float, is_welcome: bool) -> Person | None:
+    """What the owner of *entry* decides in a chat about who asks on the same surface; None: nobody has that code.
 
     Raises TooManyCodes where they have tried too many that were none.
     """
+    owner = entry.event
     await may_try(tx, owner, now=now)
     try:
         if is_welcome:

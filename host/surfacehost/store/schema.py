@@ -69,6 +69,7 @@ create table inbox (
     head integer,                    -- the event that it goes along with
     revised integer not null default 0, -- how often its words were changed after it had begun: each is a new run
     erased integer not null default 0, -- 1: taken back, to be forgotten once it is settled
+    receipt text,                    -- JSON: what the command that it is has done, which is done once
     interrupter integer,             -- the event that stops its run
     asked_with integer,              -- … or itself: with which it is asked once more, that run having ended
     unique (surface, event_id)
@@ -105,7 +106,6 @@ create table pairing (               -- who asked to be let in, with the code th
     surface text not null,
     person text not null,
     code text not null,
-    event_id text not null,          -- the message that it was the answer to
     asked_at double precision not null,
     primary key (surface, person)
 );
@@ -128,10 +128,9 @@ create table linking (               -- the first code: told in one chat, to be 
     person text not null,
     code text not null,
     told_at double precision not null,
-    other_lane text,                 -- where it was said, by whom and in which message
+    other_lane text,                 -- where it was said, and by whom
     other_surface text,
     other_person text,
-    other_event text,
     second text                      -- the code that was told there, to be said in the first chat
 );
 create table moved (                 -- chats with another id than their conversations began under
@@ -188,7 +187,6 @@ create table pairing (
     surface text not null,
     person text not null,
     code text not null,
-    event_id text not null,
     asked_at double precision not null,
     primary key (surface, person)
 );
@@ -214,13 +212,13 @@ create table linking (
     other_lane text,
     other_surface text,
     other_person text,
-    other_event text,
     second text
 );
 alter table inbox add column gathered integer not null default 0;
 alter table inbox add column head integer;
 alter table inbox add column revised integer not null default 0;
 alter table inbox add column erased integer not null default 0;
+alter table inbox add column receipt text;
 alter table inbox add column interrupter integer;
 alter table inbox add column asked_with integer;
 create index inbox_asked_with on inbox (asked_with) where asked_with is not null;

@@ -1,9 +1,12 @@
 """What waits in a conversation, seen from inside it: given up by ``/stop``, counted by ``/status``, asked again."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from surfacehost.events import Event, Message
+from surfacehost.jsontext import dump
+from surfacehost.store import receipts
 from surfacehost.store.gather import Along, gone_along, readable
 from surfacehost.store.inbox import FAST, Entry, hold
 from surfacehost.store.interruptions import handed_on
@@ -22,6 +25,8 @@ class Queue:
     """What is being worked on: in the chat itself, then in those that share its conversation."""
     count: int
     """How many wait behind it; of those that were given up, how many."""
+    has_run: bool = False
+    """Whether something was being worked on when they were given up by a host that was killed then."""
 
 
 async def queue(tx: Transaction, entry: Entry) -> Queue:
@@ -35,7 +40,7 @@ async def give_up(tx: Transaction, entry: Entry, *, person: str | None) -> Queue
     """Give up what waits and was said before *entry*: *person*'s alone where one is named. Raises Fenced.
 
     In all chats that share the conversation, and with what goes along. What is being worked on is let be, and what the
-    host itself has to say.
+    host itself has to say. Where the host was killed since it was done, that counts as well: what ran then may wait.
     """
     await hold(tx, entry)
     running, waiting = await _open(tx, entry)
@@ -43,7 +48,10 @@ async def give_up(tx: Transaction, entry: Entry, *, person: str | None) -> Queue
     mine = [number for number, event in events.items() if event and event.sender and person in (None, event.sender)]
     for number in mine:
         await tx.run("update inbox set state = 'ignored', error = 'given up by /stop' where id = :id", id=number)
-    return Queue(running=_readable(running), count=len(mine))
+    before, has_run = json.loads(await receipts.kept_of(tx, entry) or "[0, false]")
+    count = before + len(mine)
+    await receipts.keep(tx, entry, dump([count, has_run or bool(running)]))
+    return Queue(running=_readable(running), count=count, has_run=has_run)
 
 
 async def latest(tx: Transaction, entry: Entry) -> list[Message]:
