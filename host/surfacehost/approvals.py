@@ -7,8 +7,7 @@ from typing import Any
 
 from surfacehost.agent.wire import Interrupt
 from surfacehost.events import Choice, Event, Message, dump_event
-from surfacehost.store import occasions
-from surfacehost.store.prompts import EXPIRED, TAKEN, Option, Prompt
+from surfacehost.store.prompts import EXPIRED, OCCASION, TAKEN, Option, Prompt, number_of
 from surfacehost.texts import say
 
 UNANSWERED_S = 900.0
@@ -16,9 +15,6 @@ UNANSWERED_S = 900.0
 
 MOST_OPTIONS = 9
 """A question with more answers than there are keycap emoji is answered in words."""
-
-OCCASION = "host/expired/"
-"""How the id of the event begins that tells the agent that the time has passed."""
 
 YES = frozenset({"yes", "y", "ok", "approve", "/approve", "!approve", "да", "ок", "✅", "👍"})
 NO = frozenset({"no", "n", "deny", "/deny", "!deny", "нет", "❌", "👎"})
@@ -62,12 +58,13 @@ def prompt_of(interrupts: Sequence[Interrupt], message: Message, person: str, la
 
 
 def judged(
-    prompt: Prompt | None, message: Message, number: int, owners: Collection[str], language: str
+    prompt: Prompt | None, message: Message, number: int, owners: Collection[str], language: str, *, lane: str = ""
 ) -> Prompt | Refusal | None:
     """What *message*, the event *number*, does to the question that stands: the question decided, or why it isn't.
 
     None: the message has nothing to do with it. To talk of something else withdraws it. What was decided in another
-    chat that shares the conversation stands no longer.
+    chat that shares the conversation stands no longer. *lane*: the chat of the message; a question that was asked in
+    another one is decided there alone.
     """
     if prompt is None or (prompt.state == TAKEN and prompt.taken_by != number):
         return _to_nothing(message, language)
@@ -76,7 +73,7 @@ def judged(
     if not message.sender:
         return _ended(prompt, message, number, language) if is_occasion(message) else None
     if answers(prompt, message):
-        return _decided_by(prompt, message, number, owners, language)
+        return _decided_by(prompt, message, number, owners, language, is_elsewhere=lane != prompt.lane)
     if message.choice:
         return Refusal(say(language, "too_late"))
     outcome = "prompt_expired" if prompt.state == EXPIRED else "prompt_withdrawn"
@@ -92,14 +89,16 @@ def _to_nothing(message: Message, language: str) -> Refusal | None:
 
 def _ended(prompt: Prompt, occasion: Message, number: int, language: str) -> Prompt | Refusal:
     """What the time that has passed does to *prompt*: nothing where it is that of an earlier one, which is over."""
-    if not occasions.is_of(occasion.id, prompt.number):
+    if number_of(occasion) != prompt.number:
         return Refusal()
-    return _cancelled(prompt, number, say(language, "prompt_expired"))
+    return _cancelled(prompt, number, say(language, "prompt_withdrawn" if prompt.is_left else "prompt_expired"))
 
 
 def _decided_by(
-    prompt: Prompt, message: Message, number: int, owners: Collection[str], language: str
+    prompt: Prompt, message: Message, number: int, owners: Collection[str], language: str, *, is_elsewhere: bool
 ) -> Prompt | Refusal:
+    if is_elsewhere:
+        return Refusal(say(language, "too_late" if message.choice else "asked_elsewhere"))
     if prompt.person and message.sender not in (prompt.person, *owners):
         return Refusal(say(language, "not_yours"))
     if prompt.state == EXPIRED:

@@ -13,7 +13,7 @@ from surfacehost.commands_in_chat import command_of
 from surfacehost.errors import Kind, PlatformError
 from surfacehost.events import Message, ReplyKind
 from surfacehost.previews import Growth
-from surfacehost.store.inbox import Entry
+from surfacehost.store.inbox import FAST, Entry
 from surfacehost.store.prompts import Prompt
 from surfacehost.texts import language_of, say
 from surfacehost.threads import decode, encode
@@ -77,7 +77,9 @@ class Conversation:
         if command_of(message) not in (None, "new"):
             return None
         message = replace(message, text="/retry") if _is_retry(entry) else message
-        return approvals.judged(entry.prompt, message, entry.id, owners, self.language(message))
+        return approvals.judged(
+            entry.prompt, message, entry.id, owners, self.language(message), lane=entry.lane.rstrip(FAST)
+        )  # fmt: skip
 
     def status(self, message: Message, doing: str) -> str:
         """The line that is shown while there is no word of the answer yet."""

@@ -4,10 +4,12 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from surfacehost_devkit.agentprocess import AgentProcess
 from surfacehost_devkit.homeserver import Homeserver
 
 from .doors import Door
@@ -25,15 +27,19 @@ NOT_SAID = ("surface: ", "milk")
 """What was asked and then given up."""
 
 ALREADY = "That chat is linked already; /unlink there ends it."
+ELSEWHERE = "That was asked in your other chat with me: please decide there."
+LATE = "There is nothing to decide any more: it was decided, or its time has passed."
 UNKNOWN = "There is no such code, or it is too old. /link makes a new one."
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def street(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserver) -> AsyncIterator[Street]:
     defaults = 'dm_policy = "open"\nbusy = "interrupt"\nrate_per_minute = 0\nloop_limit = 0\ndebounce_s = 0\n'
-    ways = dict.fromkeys("xyz", "")
-    async with Street.of(tmp_path_factory.mktemp("links"), homeserver, f"[defaults]\n{defaults}", ways) as street:
-        yield street
+    folder, ways = tmp_path_factory.mktemp("links"), dict.fromkeys("xyz", "")
+    with AgentProcess(folder) as agent:  # which remembers what it has asked when the host is killed
+        settings = f"[defaults]\n{defaults}[agent]\n{agent.settings}\n"
+        async with Street.of(folder, homeserver, settings, ways) as street:
+            yield street
 
 
 class Pair:
@@ -230,3 +236,57 @@ async def test_what_is_being_answered_while_chats_are_linked_or_apart_is_answere
         await pair.other.until(lambda said: said[-1] == "Stopped.")
 
     await each(pairs, see)
+
+
+async def test_a_question_is_decided_in_its_own_chat_alone_also_after_a_restart(
+    street: Street, pairs: list[Pair]
+) -> None:
+    offers: dict[Door, list[Any]] = {}
+
+    async def ask(door: Door, file: str) -> None:
+        await hear(door, f"!demo approve {file}", f"{file}?")
+        offers[door] = await door.offers()
+
+    async def late(door: Door, choice: int) -> None:
+        await door.take(offers[door][choice])
+        await door.until(lambda said: said[-1] == LATE)
+
+    async def apart(pair: Pair) -> None:
+        await pair.exchange()
+        assert "stay apart" in await pair.confirm("separate")
+        await asyncio.gather(ask(pair.one, "one.txt"), ask(pair.other, "two.txt"))
+
+    async def decide(pair: Pair) -> None:
+        await pair.one.take(offers[pair.one][0])
+        await pair.one.until(lambda said: said[-1] == "Deleted one.txt.")
+        await late(pair.one, 1)
+        assert not any("Withdrawn" in said or "Deleted" in said for said in pair.other.shown())
+        assert (await hear(pair.other, "no", "Denied"))[-1] == "Denied: two.txt is kept."
+        await late(pair.other, 0)
+        assert (await hear(pair.other, "!unlink", " "))[0] == "This chat has its own conversation again."
+
+    async def share(pair: Pair) -> None:
+        """One has a question from before, which stands; the other leaves its own behind, and its conversation."""
+        await pair.exchange()
+        await asyncio.gather(ask(pair.one, "three.txt"), ask(pair.other, "four.txt"))
+        assert "goes on with the conversation of this chat" in await pair.confirm("shared")
+        await pair.other.until(lambda said: "Delete four.txt?\n\n↩ Withdrawn." in said)
+        await pair.other.until(lambda said: said[-1] == "Cancelled: four.txt is kept.")
+
+    async def decide_where_it_was_asked(pair: Pair) -> None:
+        for word in ("yes", "no", "!approve"):
+            assert await hear(pair.other, word, " ") == [ELSEWHERE]
+        await late(pair.other, 0)
+        assert (await hear(pair.one, "yes", "Deleted"))[-1] == "Deleted three.txt."
+        await ask(pair.other, "five.txt")
+        assert (await hear(pair.other, "!unlink", " "))[0] == "This chat has its own conversation again."
+        await pair.other.until(lambda said: "Delete five.txt?\n\n↩ Withdrawn." in said)
+        await pair.other.until(lambda said: said[-1] == "Cancelled: five.txt is kept.")
+        for door in (pair.one, pair.other):
+            assert await hear(door, "well", "echo") == ["echo: well"]
+
+    for before, after in ((apart, decide), (share, decide_where_it_was_asked)):
+        await each(pairs, before)
+        street.host.kill()
+        await street.open()
+        await each(pairs, after)

@@ -205,7 +205,7 @@ async def test_what_the_agent_asks_and_says_unasked_holds_when_killed(street: St
 
     async def told(_street: Street, name: str, door: Door) -> None:
         await door.say(f"hi, {name}")
-        await door.until(lambda said: said[-1] == f"heard: hi, {name}")
+        await door.until(lambda said: said[-1:] == [f"heard: hi, {name}"])
         await agent.tell((await agent.run_of(f"hi, {name}")).thread, f"news-{name}", f"by the way, {name}")
 
     async def heard(_street: Street, name: str, door: Door) -> None:
@@ -215,7 +215,7 @@ async def test_what_the_agent_asks_and_says_unasked_holds_when_killed(street: St
 
     async def asked(_street: Street, name: str, door: Door) -> None:
         await door.say(f"choose{' soon' * name.endswith('reject')}, {name}")
-        await door.until(lambda said: said[-1].startswith("Which size?"))
+        await door.until(lambda said: said[-1:] and said[-1].startswith("Which size?"))
         offers[name] = await door.offers()
 
     async def decided(_street: Street, name: str, door: Door) -> None:

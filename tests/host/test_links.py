@@ -123,13 +123,6 @@ class Desk:
         await settle(self._database, entry, Settled())
         return once
 
-    async def unlinks(self, who: str) -> Any:
-        entry = await self.entry(who)
-        once, again = [await self._database.tx(links.undo, entry) for _ in range(2)]
-        assert once == again
-        await settle(self._database, entry, Settled())
-        return once
-
     async def links(self, one: str, other: str, *, shares: bool = True) -> None:
         assert await self.does(one, links.offer, "AAAA2222") == "AAAA2222"
         assert await self.does(other, links.claim, "AAAA2222", "BBBB3333") == (chat(one), "BBBB3333")
@@ -180,11 +173,11 @@ async def test_whoever_leaves_takes_their_own_conversation_along(desk: Desk, dat
     homes = {row["person"]: row["home"] for row in rows}
     ann, bob, dan = (chat(who).lane for who in ("ann", "bob", "dan"))
     assert homes == {"ann": ann, "bob": ann, "cid": ann, "dan": dan}
-    assert await desk.unlinks("ann")
+    assert await desk.does("ann", links.undo)
     homes = {row["person"]: row["home"] for row in await database.tx(links.listed)}
     assert homes == {"bob": bob, "cid": bob, "dan": dan}
-    assert await desk.unlinks("bob")
-    assert await desk.unlinks("dan")
-    assert not await desk.unlinks("dan")
+    assert await desk.does("bob", links.undo)
+    assert await desk.does("dan", links.undo)
+    assert not await desk.does("dan", links.undo)
     assert await database.tx(links.listed) == []
     assert await database.tx(people.let_in) == []

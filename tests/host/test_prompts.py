@@ -53,11 +53,17 @@ async def decide(database: SqliteDatabase, visit: Visit) -> Prompt | Refusal | N
 
 
 async def standing(database: SqliteDatabase, entry: Entry) -> Prompt | None:
-    return await database.tx(prompts.standing, entry.lane)
+    return await database.tx(prompts.standing, entry.home)
 
 
-@pytest.mark.parametrize("is_late", [False, True])
-@pytest.mark.parametrize(("text", "is_refused"), [("hello", False), ("yes", False), ("/approve", True)])
+@pytest.mark.parametrize(
+    ("text", "is_late", "is_refused"),
+    [
+        ("hello", False, False), ("hello", True, False),
+        ("yes", False, True),  # as long as it stands it is decided where it was asked
+        ("yes", True, False), ("/approve", False, True), ("/approve", True, True),
+    ],
+)  # fmt: skip
 async def test_of_two_chats_that_share_a_question_the_first_decides_it(
     database: SqliteDatabase, seat: Seat, text: str, *, is_refused: bool, is_late: bool
 ) -> None:
@@ -82,11 +88,11 @@ async def test_of_two_chats_that_share_a_question_the_first_decides_it(
 
 async def test_what_was_decided_and_told_is_not_decided_again(database: SqliteDatabase, seat: Seat) -> None:
     await ask(database, seat)
-    await ingest(database, seat, said(2, text="yes"), said(2, "d", text="no"))
+    await ingest(database, seat, said(2, text="yes"), said(2, "d", text="hello"))
     first, other = sorted(await take(database), key=lambda entry: entry.id)
     await decide(database, Visit(first))
     await database.tx(outbox.answer, first, [])
     visit = Visit(other)
     assert await decide(database, visit) is None
-    assert visit.entry.prompt is None  # so that the agent is asked "no", and told nothing of the question
+    assert visit.entry.prompt is None  # so that the agent is asked "hello", and told nothing of the question
     assert await standing(database, other) is None

@@ -116,10 +116,9 @@ async def head(
     """
     while found := await tx.rows(
         "select inbox.id, inbox.lane, body, state, received_at, gathered, revised, erased, ends, finding, attempts,"
-        " interrupter, retried, failed_at, waited_s, shown, coalesce(generation, 1) as generation,"
+        " interrupter, retried, failed_at, waited_s, shown,"
         " coalesce(link.home, rtrim(inbox.lane, '#')) as home, coalesce(link.account, '') as account"
         " from inbox left join link on link.lane = rtrim(inbox.lane, '#')"
-        " left join thread on thread.lane = coalesce(link.home, rtrim(inbox.lane, '#'))"
         " where inbox.lane = :lane and state in ('waiting', 'answered') and head is null order by inbox.id limit 1",
         lane=lane,
     ):
@@ -145,11 +144,20 @@ async def head(
         along = await gone_along(tx, row["id"])
         before = await interruptions.handed_on(tx, row["id"])
         del row["lane"], row["received_at"]
-        prompt = await prompts.standing(tx, lane.rstrip(FAST))
+        prompt = await prompts.told_by(tx, row["id"], prompts.number_of(event))
+        row["home"] = prompt.home if prompt else row["home"]
+        row["generation"] = await _generation_of(tx, row["home"])
+        prompt = prompt or await prompts.standing(tx, row["home"])
         role = await _role_of(tx, event)
         return Entry(lane=lane, fence=fence, event=event, prompt=prompt, along=along, before=before, role=role, **row)
     await tx.run("update thread set owner = null, pending = 0 where lane = :lane", lane=lane)
     return None
+
+
+async def _generation_of(tx: Transaction, home: str) -> int:
+    """Which conversation that of the lane *home* is, counted from 1."""
+    rows = await tx.rows("select generation from thread where lane = :home", home=home)
+    return int(rows[0]["generation"]) if rows else 1
 
 
 async def _role_of(tx: Transaction, event: Event) -> str:

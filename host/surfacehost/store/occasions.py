@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from surfacehost.events import dump_event, load_event
 from surfacehost.store import arrivals
+from surfacehost.store.prompts import occasion_id
 from surfacehost.store.transaction import Transaction
 
 LONGEST_PAUSE_S = 300.0
@@ -30,25 +31,15 @@ async def expire(tx: Transaction, *, now: float) -> None:
     )
     for row in late:
         event = load_event(row["occasion"]) if row["occasion"] else None
-        is_new = event is None or not await _waits(tx, event.surface, name(event.id, row["id"], row["told"]))
+        is_new = event is None or not await _waits(tx, event.surface, occasion_id(event.id, row["id"], row["told"]))
         told = row["told"] + is_new
         await tx.run(
             "update prompt set state = 'expired', told = :told, expires_at = :again where id = :id",
             told=told, again=now + min(2.0 ** min(told, 10), LONGEST_PAUSE_S), id=row["id"],
         )  # fmt: skip
         if event is not None and is_new:
-            event = replace(event, id=name(event.id, row["id"], told))
+            event = replace(event, id=occasion_id(event.id, row["id"], told))
             await arrivals.insert(tx, arrivals.Arrival(event=event, lane=row["lane"], body=dump_event(event)), now)
-
-
-def name(occasion: str, prompt: int, told: int) -> str:
-    """The id of the event that tells the agent for the *told*-th time that the time of *prompt* has passed."""
-    return f"{occasion}/{prompt}.{told}"
-
-
-def is_of(event_id: str, prompt: int) -> bool:
-    """Whether the event is one that tells so of *prompt*, and of no other."""
-    return event_id.rpartition("/")[2].partition(".")[0] == str(prompt)
 
 
 async def _waits(tx: Transaction, surface: str, event_id: str) -> bool:

@@ -61,7 +61,7 @@ async def answer(
         await interruptions.hand_on(tx, entry.id)
     await prompts.close(tx, entry.id)
     if prompt is not None:
-        await prompts.ask(tx, entry.event.surface, entry.lane.rstrip(FAST), prompt)
+        await prompts.ask(tx, entry.event.surface, entry.lane.rstrip(FAST), entry.home, prompt)
 
 
 async def take_prompt(tx: Transaction, entry: Entry, prompt: Prompt) -> bool:

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from surfacehost.events import Choice
+from surfacehost.events import Choice, Event
 from surfacehost.jsontext import dump
-from surfacehost.store.transaction import Transaction
+from surfacehost.store.transaction import Row, Transaction
 
 OPEN, EXPIRED, TAKEN, CLOSED = "open", "expired", "taken", "closed"
 """Waiting for somebody; its time has passed; decided, and the agent is being told; done with."""
+
+OCCASION = "host/expired/"
+"""How the id of the event begins that tells the agent that the time of a question has passed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,12 @@ class Prompt:
     reply: str = ""
     """Id of the reply that shows it."""
     number: int = 0
+    lane: str = ""
+    """The chat in which it was asked: it is decided there and nowhere else."""
+    home: str = ""
+    """The lane whose conversation asks: the agent is told there, whatever has become of the chat since."""
+    is_left: bool = False
+    """Whether the chat has another conversation by now: nobody can decide it any more."""
     state: str = OPEN
     taken_by: int | None = None
     """The number of the event that decided it."""
@@ -51,32 +60,43 @@ class Prompt:
 _KEPT = ("question", "person", "interrupts")
 
 
-async def ask(tx: Transaction, surface: str, lane: str, prompt: Prompt) -> None:
-    """Let *prompt* stand in *lane*."""
+async def ask(tx: Transaction, surface: str, lane: str, home: str, prompt: Prompt) -> None:
+    """Let *prompt* stand in *lane*, for the conversation of *home*."""
     body = {name: getattr(prompt, name) for name in _KEPT} | {"options": [asdict(one) for one in prompt.options]}
     await tx.run(
-        "insert into prompt (surface, lane, reply, body, occasion, expires_at)"
-        " values (:surface, :lane, :reply, :body, :occasion, :expires)",
-        surface=surface, lane=lane, reply=prompt.reply, body=dump(body), occasion=prompt.occasion,
+        "insert into prompt (surface, lane, home, reply, body, occasion, expires_at)"
+        " values (:surface, :lane, :home, :reply, :body, :occasion, :expires)",
+        surface=surface, lane=lane, home=home, reply=prompt.reply, body=dump(body), occasion=prompt.occasion,
         expires=prompt.expires_at,
     )  # fmt: skip
 
 
-async def standing(tx: Transaction, lane: str) -> Prompt | None:
-    """The question that stands in *lane*, or in a chat that shares its conversation."""
+async def standing(tx: Transaction, home: str) -> Prompt | None:
+    """The question that stands in the conversation of *home*, in whichever of its chats it was asked."""
     rows = await tx.rows(
-        "select * from prompt where state <> 'closed' and (lane = :lane or lane in (select other.lane from link as mine"
-        " join link as other on other.home = mine.home where mine.lane = :lane)) order by id desc",
-        lane=lane,
+        "select * from prompt where home = :home and state <> 'closed' and not is_left order by id desc limit 1",
+        home=home,
     )
-    if not rows:
-        return None
-    row = rows[0]
-    return Prompt(
-        **_body(row["body"]), reply=row["reply"], expires_at=row["expires_at"], occasion=row["occasion"],
-        number=row["id"], state=row["state"], taken_by=row["taken_by"], resume=tuple(json.loads(row["resume"])),
-        outcome=row["outcome"],
+    return _prompt(rows[0]) if rows else None
+
+
+async def told_by(tx: Transaction, event: int, prompt: int | None) -> Prompt | None:
+    """The question that *event* has decided and the agent is told of, or that of the number *prompt*."""
+    rows = await tx.rows(
+        "select * from prompt where (taken_by = :event and state = 'taken') or (id = :id and state <> 'closed')"
+        " order by id = :id desc limit 1",
+        event=event, id=prompt,
     )  # fmt: skip
+    return _prompt(rows[0]) if rows else None
+
+
+async def leave(tx: Transaction, *, now: float) -> None:
+    """Questions of conversations that their chats have left, linked or unlinked by now, are over: the agent is told."""
+    await tx.run(
+        "update prompt set is_left = 1, expires_at = :now where state in ('open', 'expired') and not is_left"
+        " and home <> coalesce((select home from link where link.lane = prompt.lane), lane)",
+        now=now,
+    )
 
 
 async def choices_of(tx: Transaction, surface: str, reply: str) -> tuple[Choice, ...]:
@@ -112,6 +132,25 @@ async def close(tx: Transaction, event: int, *, again: bool = False) -> None:
         "update prompt set state = case when not :again then 'closed' when told > 0 then 'expired' else 'open' end"
         " where taken_by = :event and state = 'taken'",
         again=again, event=event,
+    )  # fmt: skip
+
+
+def occasion_id(occasion: str, prompt: int, told: int) -> str:
+    """The id of the event that tells the agent for the *told*-th time that the time of *prompt* has passed."""
+    return f"{occasion}/{prompt}.{told}"
+
+
+def number_of(event: Event) -> int | None:
+    """The question of which *event* tells the agent that its time has passed; None: it tells no such thing."""
+    number = event.id.rpartition("/")[2].partition(".")[0]
+    return int(number) if not event.sender and event.id.startswith(OCCASION) and number.isdecimal() else None
+
+
+def _prompt(row: Row) -> Prompt:
+    return Prompt(
+        **_body(row["body"]), reply=row["reply"], expires_at=row["expires_at"], occasion=row["occasion"],
+        number=row["id"], lane=row["lane"], home=row["home"], is_left=bool(row["is_left"]), state=row["state"],
+        taken_by=row["taken_by"], resume=tuple(json.loads(row["resume"])), outcome=row["outcome"],
     )  # fmt: skip
 
 

@@ -8,7 +8,9 @@ PROMPTS = """
 create table prompt (                -- what the agent wants to be told before it goes on
     id integer primary key autoincrement,
     surface text not null,
-    lane text not null,
+    lane text not null,              -- the chat in which it was asked
+    home text not null,              -- the lane whose conversation asks
+    is_left integer not null default 0, -- 1: that chat has another conversation by now
     reply text not null,             -- id of the reply that shows it
     body text not null,              -- JSON: what is asked, who may decide, what can be said
     occasion text not null,          -- JSON: the event that tells the agent that its time has passed
@@ -19,7 +21,7 @@ create table prompt (                -- what the agent wants to be told before i
     resume text not null default '[]', -- JSON: what that says to the agent
     outcome text not null default ''
 );
-create index prompt_standing on prompt (lane) where state <> 'closed';
+create index prompt_standing on prompt (home) where state <> 'closed';
 create index prompt_due on prompt (expires_at) where state in ('open', 'expired');
 create index prompt_taken on prompt (taken_by);
 """
@@ -154,8 +156,8 @@ create table meta (key text primary key, value text not null);
 
 
 _OPEN_QUESTIONS = """
-insert into prompt (surface, lane, reply, body, occasion, expires_at)
-    select surface, lane, '', json_object('question', '', 'person', '', 'options', json('[]'), 'interrupts',
+insert into prompt (surface, lane, home, reply, body, occasion, expires_at)
+    select surface, lane, lane, '', json_object('question', '', 'person', '', 'options', json('[]'), 'interrupts',
         json((select json_group_array(json_extract(value, '$.id')) from json_each(interrupts)))), '', 1e15
     from thread where interrupts <> '[]';
 alter table thread drop column interrupts;
