@@ -7,6 +7,7 @@ from surfacehost.behaviour import Behaviour
 from surfacehost.commands_in_chat import command_of
 from surfacehost.events import Event, Message
 from surfacehost.store.gather import Gathering
+from surfacehost.store.prompts import OPEN, Prompt
 
 LONG_CHARS = 3500
 """A text as long as this may be the first piece of one that a client cut up: Telegram's cut at 4096 characters."""
@@ -20,6 +21,7 @@ def gathering(behaviour: Behaviour) -> Gathering:
     return Gathering(
         joins=partial(_joins, is_collecting=behaviour.busy in ("collect", "interrupt")),
         is_piece=_is_piece,
+        waits=_waits,
         debounce_s=behaviour.debounce_s,
     )
 
@@ -45,6 +47,13 @@ def _joins(first: Event, other: Event, *, is_collecting: bool) -> bool:
         return False
     is_one = bool(first.bundle) and first.bundle == other.bundle
     return is_one or ((is_collecting or _is_piece(first)) and is_plain(first) and is_plain(other))
+
+
+def _waits(event: Event, prompt: Prompt) -> bool:
+    """Whether *event* waits until *prompt* is decided: in a group what a person was asked is theirs to withdraw."""
+    if event.direct or not event.sender or prompt.state != OPEN or prompt.person in ("", event.sender):
+        return False
+    return isinstance(event, Message) and not event.choice and not approvals.answers(prompt, event)
 
 
 def _is_piece(event: Event) -> bool:

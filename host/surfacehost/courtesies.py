@@ -63,9 +63,13 @@ class Courtesies:
         else:
             self._standing.discard(event.id)
 
-    def stored(self, event: Event, lane: str) -> None:
-        """*event* is in the inbox: the first that has to wait for the one before it is told so."""
-        if isinstance(event, Message) and event.sender and lane in self._working and lane not in self._waiting:
+    def stored(self, event: Event, lane: str, is_held: bool = False) -> None:  # noqa: FBT001, FBT002 - a callback
+        """*event* is in the inbox: the first that has to wait for the one before it is told so.
+
+        *is_held*: it waits for what another person is to decide.
+        """
+        has_to_wait = (lane in self._working or is_held) and lane not in self._waiting
+        if isinstance(event, Message) and event.sender and has_to_wait:
             self._waiting[lane] = event
             self._mark(event, WAITS)
             if self._surface is None and not self._untold.full():
@@ -77,9 +81,12 @@ class Courtesies:
             return
         self._working.add(entry.lane)
         events = (entry.event, *(one.event for one in entry.along))
-        waited = self._waiting.pop(entry.lane, None)
-        if waited is not None and waited.id not in {event.id for event in events}:
-            self._clear(waited)
+        waited = self._waiting.get(entry.lane)
+        is_its_turn = waited is not None and waited.id in {event.id for event in events}
+        if waited is not None and (is_its_turn or entry.prompt is None):  # else it may wait for what is to be decided
+            del self._waiting[entry.lane]
+            if not is_its_turn:
+                self._clear(waited)
         for event in events:
             if isinstance(event, Message) and event.sender:
                 if not event.direct:

@@ -182,7 +182,7 @@ class Dispatch:
         if isinstance(outcome, inbox.Settled):
             self._settled(entry, visit.entry.ends if outcome.state == inbox.DONE else outcome.state)
             has_failed = visit.has_failed or outcome.error is not None
-            self.courtesies.ended(entry, has_failed=has_failed, is_last=following is None)
+            self.courtesies.ended(entry, has_failed=has_failed, is_last=following is None and not visit.leaves_open)
         else:
             self.courtesies.put_off(entry)
         return following

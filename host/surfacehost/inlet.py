@@ -53,7 +53,7 @@ class Inlet:
         guard: LoopGuard,
         wake: Callable[[], None],
         runs: Runs,
-        stored: Callable[[Event, str], None],
+        stored: Callable[[Event, str, bool], None],
         formerly: dict[str, str] | None = None,
     ) -> None:
         """*formerly*: the ids that chats had before, kept up to date for whoever else goes by them."""
@@ -68,7 +68,7 @@ class Inlet:
         self._formerly = {} if formerly is None else formerly
         self._formerly.update(seat.formerly)
         self._runs = runs
-        self._joins = gathering(behaviour).joins
+        self._gathering = gathering(behaviour)
         self._stored = stored
 
     @property
@@ -112,7 +112,7 @@ class Inlet:
             aside,
             restarting={edit.of for edit in edits if self._runs.may_restart(edit)},
             interrupting={by: running for by, running in stops.items() if running},
-            joins=self._joins,
+            joins=self._gathering.joins,
         )
 
     async def _tell_runs(self, fresh: list[Arrival], aside: Aside) -> None:
@@ -123,7 +123,7 @@ class Inlet:
             elif arrival.event.id in aside.interrupting:
                 await self._runs.interrupt(arrival.event.surface, aside.interrupting[arrival.event.id])
             elif arrival.state == inbox.WAITING:
-                self._stored(arrival.event, arrival.lane)
+                self._stored(arrival.event, arrival.lane, arrival.held is not None)
 
     async def _store(
         self,
@@ -184,8 +184,8 @@ class Inlet:
             return Arrival(event=event, lane=lane, body="", state=inbox.IGNORED)
         match self._allowance.room_for(event):
             case "some":
-                joins = self._joins if may_be_rejected(event, self._behaviour) else None
-                return Arrival(event=event, lane=lane, body=body, joins=joins)
+                joins = self._gathering.joins if may_be_rejected(event, self._behaviour) else None
+                return Arrival(event=event, lane=lane, body=body, joins=joins, waits=self._gathering.waits)
             case "none":
                 return Arrival(event=event, lane=lane + inbox.FAST, body=body, finding=inbox.HASTY)
             case _:

@@ -70,6 +70,12 @@ class Visit:
         is_undecided = taken_prompt(self.entry) is None  # the agent must hear what was decided
         return bool(is_question) and is_undecided and not self.has_asked and not self.is_answered
 
+    @property
+    def leaves_open(self) -> bool:
+        """Whether a question stands when it has ended: some of what waits may wait for that."""
+        asks = self.said is not None and self.said.prompt is not None
+        return asks or (self.entry.prompt is not None and taken_prompt(self.entry) is None)
+
     def break_off(self, *, joins: bool = False) -> bool:
         """Let the agent not be asked; False where it is too late for that.
 

@@ -57,7 +57,12 @@ class Page(Book):
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Page]]:
     """One host with several slates, for tests that leave it as it was; each speaks as somebody else."""
     folder = tmp_path_factory.mktemp("shared")
-    tables = {"slate": "", "plain": 'stream = "off"\n', "own": "edit_interval_s = 0.6\nlag_s = 0.5\n"}
+    tables = {
+        "slate": "",
+        "plain": 'stream = "off"\n',
+        "picky": 'busy = "reject"\n',
+        "own": "edit_interval_s = 0.6\nlag_s = 0.5\n",
+    }
     made = {name: Page(folder, table=table, name=name) for name, table in tables.items()}
     host = made["slate"].host
     host.configure(OPEN + "".join(page.table for page in made.values()))

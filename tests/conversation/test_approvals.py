@@ -70,9 +70,9 @@ def test_what_is_asked_once_more_decides_nothing(shared: Page) -> None:
     club: dict[str, Any] = {"chat": "retried", "direct": False}
     assert shared.tell("yes", "boss", **club) == "echo: yes"
     asked(shared, "erin", **club)
-    again = shared.say("/retry", "boss", **club)
+    again = shared.say("/retry", "boss", **club)  # which waits, as whatever others say
+    assert shared.tell("no", "erin", **club) == "Denied: notes.txt is kept."
     assert shared.final(again) == "echo: yes"
-    assert shared.shown(again, "decided")[0]["text"].endswith("↩ Withdrawn.")
 
 
 def test_in_a_group_only_who_asked_or_an_owner_decides(shared: Page) -> None:
@@ -83,6 +83,46 @@ def test_in_a_group_only_who_asked_or_an_owner_decides(shared: Page) -> None:
     by_boss = shared.say("", "boss", choice=choices["❌"], **club)
     assert shared.final(by_boss) == "Denied: notes.txt is kept."
     assert shared.shown(by_boss, "decided")[0]["text"].endswith("❌ Deny · boss")
+
+
+def test_in_a_group_the_words_of_others_wait_until_it_is_decided_or_its_time_has_passed(shared: Page) -> None:
+    club: dict[str, Any] = {"chat": "patient club", "direct": False}
+    choices = asked(shared, "carol", **club)
+    waits = [shared.say(text, who, **club) for text, who in (("me too", "bob"), ("/new", "erin"), ("and me", "dora"))]
+    wait_until(lambda: shared.marks(waits[0]) == ["⏳"], 20, shared.host.log_tail)
+    assert shared.tell("no", "dora", **club) == "That is for whoever asked to decide."
+    assert shared.tell("/stop", "dora", **club) == "Given up, of what was waiting: 1."
+    tap = shared.say("", "carol", choice=choices["✅"], **club)
+    assert shared.final(tap) == "Deleted notes.txt."
+    assert shared.final(waits[0]) == "echo: me too"
+    assert shared.final(waits[1]).startswith("A fresh conversation")
+    assert [shared.marks(one)[-1] for one in waits[:2]] == [None, None]
+    assert (shared.shown(waits[0], "decided"), shared.shown(waits[2])) == ([], [])
+
+    asked(shared, "carol", **club)
+    other = shared.say("what is the time?", "bob", **club)
+    own = shared.say("never mind", "carol", **club)
+    assert shared.final(own) == "echo: never mind"
+    assert shared.shown(own, "decided")[0]["text"].endswith("↩ Withdrawn.")
+    assert shared.final(other) == "echo: what is the time?"
+
+    shared.wait_shown(shared.say("/demo approve notes.txt 1", "carol", **club), "prompt")
+    other = shared.say("and now?", "bob", **club)
+    assert shared.final(other) == "echo: and now?"
+    assert shared.shown(other, "decided")[0]["text"].endswith("⌛ Nobody decided in time.")
+
+
+def test_where_nothing_is_taken_meanwhile_others_are_told_so_once_while_a_question_stands(
+    pages: dict[str, Page],
+) -> None:
+    page, club = pages["picky"], {"chat": "picky club", "direct": False}
+    asked(page, "carol", **club)
+    assert page.tell("me too", "bob", **club).startswith("I'm still at work on what was written before.")
+    again = page.say("please", "bob", **club)
+    assert page.tell("and me?", "dora", **club).startswith("I'm still at work on what was written before.")
+    assert page.tell("never mind", "carol", **club) == "echo: never mind"
+    assert page.shown(again) == []
+    assert page.tell("now?", "bob", **club) == "echo: now?"
 
 
 def states_of(page: Page) -> list[str]:
@@ -109,6 +149,9 @@ def test_over_a_restart_by_the_clock_of_the_agent_and_while_that_is_away(tmp_pat
             page.host.wait_ready(20)
             choices = {who: asked(page, who) for who in ("ann", "carol")}
             short = page.wait_shown(page.say("/demo approve notes.txt 2", "bob"), "prompt")
+            club: dict[str, Any] = {"chat": "club", "direct": False}
+            in_club, waits = asked(page, "gus", **club), page.say("me too", "hal", **club)
+            page.host.wait_for(lambda status: status["inbox"].get("slate", {}).get("open") == 1)
             page.host.kill()
             page.host.start()
             assert page.tell("", "ann", choice=choices["ann"]["✅"]) == "Deleted notes.txt."
@@ -118,12 +161,15 @@ def test_over_a_restart_by_the_clock_of_the_agent_and_while_that_is_away(tmp_pat
             assert (decided["text"].partition("\n\n")[2], decided["chat"]) == ("⌛ Nobody decided in time.", "bob")
             late = page.tell("", "bob", choice=short["choices"][0]["id"])
             assert late.startswith("There is nothing to decide any more")
+            assert page.shown(waits) == []
+            assert page.tell("", "gus", choice=in_club["✅"], **club) == "Deleted notes.txt."
+            assert page.final(waits) == "echo: me too"
             missed = page.wait_shown(page.say("/demo approve notes.txt 1", "dora"), "prompt")
         tap = page.say("", "carol", choice=choices["carol"]["✅"])
         assert page.final(tap).startswith("I can't reach the assistant")
         assert not page.shown(tap, "decided")
         assert states_of(page)[:3] == ["closed", "open", "closed"]  # it never heard of it, so it can be decided again
-        page.host.wait_for(lambda status: ended(status, f"host/expired/{missed['to']}/4.1"), 20)
+        page.host.wait_for(lambda status: ended(status, f"host/expired/{missed['to']}/5.1"), 20)
         with agent:
             page.tell("/status")  # which finds that it is back
             wait_until(lambda: said_to(page, "dora", "decided"), 20, page.host.log_tail)
@@ -131,7 +177,7 @@ def test_over_a_restart_by_the_clock_of_the_agent_and_while_that_is_away(tmp_pat
                 "⌛ Nobody decided in time."
             ]
             assert said_to(page, "dora", "notice") == []  # she did not ask whether the assistant can be reached
-            wait_until(lambda: states_of(page)[3] == "closed", 20, page.host.log_tail)
+            wait_until(lambda: states_of(page)[4] == "closed", 20, page.host.log_tail)
 
 
 INTERRUPT = wire.Interrupt("i1", "Which?", schema={"properties": {"size": {"enum": ["S", "M"]}}})

@@ -14,6 +14,7 @@ from surfacehost.texts import say
 from surfacehost_devkit.homeserver import Homeserver
 from surfacehost_devkit.matrixperson import MatrixPerson
 
+from .busyclubs import WAITS
 from .clubs import Club, club_of
 from .doors import PASSWORD, Door, TelegramDoor
 from .listener import Listener
@@ -22,7 +23,7 @@ from .witness import Witness
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-CLUBS = {"talk": ("named", "loose", "foreign"), "much": ("open",), "ruled": ("busy", "asked")}
+CLUBS = {"talk": ("named", "loose", "foreign"), "much": ("open",), "ruled": ("busy", "asked", "kept")}
 """The groups at each door, by its way."""
 
 HASTY = {
@@ -192,9 +193,37 @@ async def an_owner_decides_for_others_and_nobody_decides_for_an_owner(square: Sq
         await club.take(small, by="bob")
         await club.until(lambda said: said[-1] == 'heard: {"size": "small"}')
 
-    async def asked(club: Club, text: str, *, by: str) -> None:
-        await club.say(text, by=by)
-        await club.until(lambda said: bool(said) and said[-1].startswith("Which size?"))
+    await square.on_each("ruled", seen)
+
+
+async def asked(club: Club, text: str, *, by: str) -> None:
+    await club.say(text, by=by)
+    await club.until(lambda said: bool(said) and said[-1].startswith("Which size?"))
+
+
+async def what_one_of_them_is_asked_nobody_else_talks_away(square: Square) -> None:
+    async def seen(name: str, clubs: dict[str, Club]) -> None:
+        club, language = clubs["kept"], language_in(name)
+        await asked(club, f"choose here, {name}", by="bob")
+        _, large, *_ = await club.offers()
+        await square.street.seen(lambda _: club.has_room())
+        first = await club.say(f"a1, {name}")
+        await club.until(lambda _: club.mark(first) == WAITS[name.partition("_")[0]])
+        await club.say(f"a2, {name}")
+        await club.say("large")
+        await club.until(lambda said: said[-1] == say(language, "not_yours"))
+        assert not [text for text in square.agent.asked if text.startswith((f"a1, {name}", f"a2, {name}", "large"))]
+        await club.take(large, by="bob")
+        said = await club.until(lambda said: said[-1] == f"heard: a1, {name}\na2, {name}")
+        assert said[-2] == 'heard: {"size": "large"}'
+
+        await asked(club, f"choose again here, {name}", by="bob")
+        await club.say(f"a3, {name}")
+        await square.street.seen(lambda status: status["inbox"].get(name, {}).get("open", 0) >= 1)
+        await club.say(f"something else, {name}", by="bob")
+        said = await club.until(lambda said: said[-1] == f"heard: a3, {name}")
+        assert said[-2] == f"heard: something else, {name}"
+        assert said[-3].endswith(say(language, "prompt_withdrawn"))
 
     await square.on_each("ruled", seen)
 
@@ -204,6 +233,7 @@ SEEN: tuple[Callable[[Square], Coroutine[Any, Any, None]], ...] = (
     it_is_silent_in_a_loop_and_says_once_what_is_too_much,
     commands_are_answered_while_it_works_and_nobody_is_linked_or_let_in_there,
     an_owner_decides_for_others_and_nobody_decides_for_an_owner,
+    what_one_of_them_is_asked_nobody_else_talks_away,
 )
 
 

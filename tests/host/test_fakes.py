@@ -68,7 +68,7 @@ def inlet(
         guard=LoopGuard(0),
         wake=lambda: None,
         runs=NoRuns(),
-        stored=lambda _event, _lane: None,
+        stored=lambda *_: None,
         formerly=formerly,
     )
 

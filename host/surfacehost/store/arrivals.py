@@ -6,8 +6,8 @@ from typing import Any
 
 from surfacehost.events import Edit, Event, Message, Redaction, dump_event
 from surfacehost.jsontext import dump
-from surfacehost.store import changes, copies, interruptions, moves, notes, pieces, rejections
-from surfacehost.store.gather import Joins
+from surfacehost.store import changes, copies, interruptions, moves, notes, pieces, prompts, rejections
+from surfacehost.store.gather import Joins, Waits
 from surfacehost.store.inbox import FAST, IGNORED, WAITING
 from surfacehost.store.transaction import Fenced, Transaction
 from surfacehost.threads import ThreadKey, encode
@@ -43,6 +43,10 @@ class Arrival:
     error: str | None = None
     joins: Joins | None = None
     """What is a piece of what; given where it is not taken while an earlier message is being answered."""
+    waits: Waits | None = None
+    """Whether it waits for a question that stands; none: it waits for none."""
+    held: int | None = None
+    """The question that it waits for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,13 +130,16 @@ async def ingest(
 
 
 async def _judged(tx: Transaction, arrival: Arrival) -> Arrival:
-    """*arrival* as it is stored where messages are not taken while an earlier one is being answered."""
+    """*arrival* as it is stored: it may have to wait for what another one was asked, or not be taken meanwhile."""
+    prompt = await prompts.standing(tx, arrival.lane) if arrival.waits and not arrival.event.direct else None
+    if prompt is not None and arrival.waits and arrival.waits(arrival.event, prompt):
+        arrival = replace(arrival, held=prompt.number)
     if arrival.joins is None:
         return arrival
-    match await rejections.judged(tx, arrival.lane, arrival.event, arrival.joins):
+    match await rejections.judged(tx, arrival.lane, arrival.event, arrival.joins, prompt if arrival.held else None):
         case rejections.Rejection.FIRST:
             lane, finding = arrival.lane + FAST, rejections.BUSY
-            return replace(arrival, lane=lane, finding=finding, ends=IGNORED, error=rejections.REASON)
+            return replace(arrival, lane=lane, held=None, finding=finding, ends=IGNORED, error=rejections.REASON)
         case rejections.Rejection.FURTHER:
             return replace(arrival, body="", state=IGNORED, error=rejections.REASON)
     return arrival
@@ -158,11 +165,12 @@ async def _with_its_pieces(tx: Transaction, arrival: Arrival, now: float) -> lis
 async def insert(tx: Transaction, arrival: Arrival, now: float, *, suspect_until: float = 0.0) -> bool:
     """Store *arrival*; False where it is known by its id."""
     inserted = await tx.run(
-        "insert into inbox (surface, event_id, lane, body, state, finding, ends, error, received_at, suspect)"
-        " values (:surface, :event, :lane, :body, :state, :finding, :ends, :error, :now, :suspect)"
+        "insert into inbox (surface, event_id, lane, body, state, finding, ends, error, held, received_at, suspect)"
+        " values (:surface, :event, :lane, :body, :state, :finding, :ends, :error, :held, :now, :suspect)"
         " on conflict (surface, event_id) do nothing",
         surface=arrival.event.surface, event=arrival.event.id, lane=arrival.lane, body=arrival.body,
-        state=arrival.state, finding=arrival.finding, ends=arrival.ends, error=arrival.error, now=now,
+        state=arrival.state, finding=arrival.finding, ends=arrival.ends, error=arrival.error, held=arrival.held,
+        now=now,
         suspect=(arrival.event.at or now) < suspect_until,
     )  # fmt: skip
     if inserted and arrival.state == WAITING:

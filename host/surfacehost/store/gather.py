@@ -8,10 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from surfacehost.events import Event, load_event
+from surfacehost.store.prompts import Prompt
 from surfacehost.store.transaction import Row, Transaction
 
 Joins = Callable[[Event, Event], bool]
 """Whether the second event goes along with the first."""
+
+Waits = Callable[[Event, Prompt], bool]
+"""Whether an event waits until a question, which stands in its conversation, is decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +25,7 @@ class Gathering:
     joins: Joins
     is_piece: Callable[[Event], bool]
     """Whether an event looks like a piece of something whose rest is on its way."""
+    waits: Waits
     most: int = 20
     debounce_s: float = 0.8
     """Seconds without another one, after which nothing more is waited for."""

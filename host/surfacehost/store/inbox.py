@@ -9,7 +9,7 @@ from surfacehost.events import Event, Message, load_event
 from surfacehost.store import changes, interruptions, prompts
 from surfacehost.store.gather import Along, Gathering, gather, gone_along
 from surfacehost.store.prompts import Prompt
-from surfacehost.store.transaction import Fenced, Transaction
+from surfacehost.store.transaction import Fenced, Row, Transaction
 
 FAST = "#"
 """Behind a lane's name: where commands go that must not wait for the event running there. No thread key holds it."""
@@ -119,21 +119,17 @@ async def head(
         " interrupter, retried, failed_at, waited_s, shown,"
         " coalesce(link.home, rtrim(inbox.lane, '#')) as home, coalesce(link.account, '') as account"
         " from inbox left join link on link.lane = rtrim(inbox.lane, '#')"
-        " where inbox.lane = :lane and state in ('waiting', 'answered') and head is null order by inbox.id limit 1",
+        " where inbox.lane = :lane and state in ('waiting', 'answered') and head is null and held is null"
+        " order by inbox.id limit 1",
         lane=lane,
     ):
         row = dict(found[0])
-        row["shown"] = None if row["shown"] is None else json.loads(row["shown"])
-        try:
-            event = load_event(row.pop("body"))
-        except ValueError as error:
-            await tx.run(
-                "update inbox set state = 'parked', error = :error where id = :id or head = :id",
-                error=str(error), id=row["id"],
-            )  # fmt: skip
+        if (event := await _event_of(tx, row)) is None:
             continue
-        if row.pop("erased") and row["state"] == WAITING:
-            await changes.drop(tx, row["id"])
+        prompt = await prompts.told_by(tx, row["id"], prompts.number_of(event))
+        row["home"] = prompt.home if prompt else row["home"]
+        prompt = prompt or await prompts.standing(tx, row["home"])
+        if gathering and prompt and await _is_held(tx, row, event, prompt, gathering):
             continue
         row["was_taken"] = bool(row.pop("gathered"))
         if gathering is not None and row["state"] == WAITING and not row["was_taken"]:
@@ -144,14 +140,36 @@ async def head(
         along = await gone_along(tx, row["id"])
         before = await interruptions.handed_on(tx, row["id"])
         del row["lane"], row["received_at"]
-        prompt = await prompts.told_by(tx, row["id"], prompts.number_of(event))
-        row["home"] = prompt.home if prompt else row["home"]
         row["generation"] = await _generation_of(tx, row["home"])
-        prompt = prompt or await prompts.standing(tx, row["home"])
         role = await _role_of(tx, event)
         return Entry(lane=lane, fence=fence, event=event, prompt=prompt, along=along, before=before, role=role, **row)
     await tx.run("update thread set owner = null, pending = 0 where lane = :lane", lane=lane)
     return None
+
+
+async def _event_of(tx: Transaction, row: dict[str, Any]) -> Event | None:
+    """The event of *row*; none for one that nobody is asked about: it can't be read, or was taken back."""
+    row["shown"] = None if row["shown"] is None else json.loads(row["shown"])
+    try:
+        event = load_event(row.pop("body"))
+    except ValueError as error:
+        await tx.run(
+            "update inbox set state = 'parked', error = :error where id = :id or head = :id",
+            error=str(error), id=row["id"],
+        )  # fmt: skip
+        return None
+    if row.pop("erased") and row["state"] == WAITING:
+        await changes.drop(tx, row["id"])
+        return None
+    return event
+
+
+async def _is_held(tx: Transaction, row: Row, event: Event, prompt: Prompt, gathering: Gathering) -> bool:
+    """Whether *event* waits until *prompt* is decided, written down; what comes behind it does not."""
+    if row["state"] != WAITING or row["lane"].endswith(FAST) or not gathering.waits(event, prompt):
+        return False
+    await tx.run("update inbox set held = :prompt where id = :id", prompt=prompt.number, id=row["id"])
+    return True
 
 
 async def _generation_of(tx: Transaction, home: str) -> int:
@@ -188,6 +206,7 @@ async def settle(
             id=entry.id,
         )
         await prompts.close(tx, entry.id)
+        await release(tx, entry.id)
         await changes.erase(tx, entry.id)
         await tx.run(
             "update inbox set state = (select state from inbox where id = :id) where head = :id and state = 'waiting'",
@@ -207,6 +226,15 @@ async def settle(
     )  # fmt: skip
     await _let_go(tx, entry.lane, delay_s, now=now)
     return None
+
+
+async def release(tx: Transaction, event: int) -> None:
+    """Let be taken what waited for the question that *event* has ended."""
+    await tx.run(
+        "update inbox set held = null where held in"
+        " (select id from prompt where taken_by = :event and state = 'closed')",
+        event=event,
+    )
 
 
 async def _let_go(tx: Transaction, lane: str, delay_s: float, *, now: float) -> None:

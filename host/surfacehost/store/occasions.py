@@ -30,6 +30,7 @@ async def expire(tx: Transaction, *, now: float) -> None:
         now=now,
     )
     for row in late:
+        await tx.run("update inbox set held = null where held = :id", id=row["id"])  # whoever speaks next may end it
         event = load_event(row["occasion"]) if row["occasion"] else None
         is_new = event is None or not await _waits(tx, event.surface, occasion_id(event.id, row["id"], row["told"]))
         told = row["told"] + is_new

@@ -130,6 +130,8 @@ async def drop(tx: Transaction, number: int, *, is_hosted: bool) -> None:
         id=number,
     )
     await prompts.close(tx, number)
+    await inbox.release(tx, number)
+    await tx.run("update thread set pending = 1 where lane = :lane", lane=row["lane"])
 
 
 async def _reopen(tx: Transaction, answer: Sequence[Row], *, is_suspect: bool) -> None:

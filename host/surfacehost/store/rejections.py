@@ -8,6 +8,7 @@ from enum import Enum
 
 from surfacehost.events import Event
 from surfacehost.store.gather import readable
+from surfacehost.store.prompts import Prompt
 from surfacehost.store.transaction import Transaction
 
 BUSY = "busy"
@@ -25,15 +26,24 @@ class Rejection(Enum):
     FURTHER = "not taken, and its person has been told since the run began"
 
 
-async def judged(tx: Transaction, lane: str, event: Event, joins: Callable[[Event, Event], bool]) -> Rejection:
+async def judged(
+    tx: Transaction, lane: str, event: Event, joins: Callable[[Event, Event], bool], prompt: Prompt | None
+) -> Rejection:
     """Whether *event*, about to be stored in *lane*, is taken: it is not while the agent has another one to answer.
 
-    What *joins* one that has not begun is a piece of that, and taken with it.
+    What *joins* one that has not begun is a piece of that, and taken with it. *prompt*: what it would have to wait for.
     """
     rows = await tx.rows(
-        "select id, body, gathered from inbox where lane = :lane and state = 'waiting' and head is null order by id",
+        "select id, body, gathered from inbox where lane = :lane and state = 'waiting' and head is null"
+        " and held is null order by id",
         lane=lane,
     )
+    if not rows and prompt is not None:
+        rows = await tx.rows(
+            "select inbox.id, inbox.body, 1 as gathered from inbox join outbox on outbox.inbox = inbox.id"
+            " where outbox.surface = :surface and outbox.reply = :reply",
+            surface=event.surface, reply=prompt.reply,
+        )  # fmt: skip
     if not rows:
         return Rejection.NONE
     pieces = (readable(row["body"]) for row in rows if not row["gathered"])

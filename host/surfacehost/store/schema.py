@@ -71,6 +71,7 @@ create table inbox (
     head integer,                    -- the event that it goes along with
     revised integer not null default 0, -- how often its words were changed after it had begun: each is a new run
     erased integer not null default 0, -- 1: taken back, to be forgotten once it is settled
+    held integer,                    -- the question that it waits for: another person is to decide it
     receipt text,                    -- JSON: what the command that it is has done, which is done once
     interrupter integer,             -- the event that stops its run
     asked_with integer,              -- … or itself: with which it is asked once more, that run having ended
@@ -148,6 +149,7 @@ create index inbox_handled on inbox (received_at) where state in ('done', 'ignor
 create index inbox_said on inbox (lane, id) where state in ('done', 'refused', 'parked');
 create index inbox_along on inbox (head) where head is not null;
 create index inbox_asked_with on inbox (asked_with) where asked_with is not null;
+create index inbox_held on inbox (held) where held is not null;
 create index outbox_of on outbox (inbox, id);
 create table meta (key text primary key, value text not null);
 """
@@ -221,6 +223,8 @@ alter table inbox add column head integer;
 alter table inbox add column revised integer not null default 0;
 alter table inbox add column erased integer not null default 0;
 alter table inbox add column receipt text;
+alter table inbox add column held integer;
+create index inbox_held on inbox (held) where held is not null;
 alter table inbox add column interrupter integer;
 alter table inbox add column asked_with integer;
 create index inbox_asked_with on inbox (asked_with) where asked_with is not null;

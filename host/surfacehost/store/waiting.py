@@ -95,13 +95,15 @@ async def _open(tx: Transaction, entry: Entry) -> tuple[list[Row], list[Row]]:
     running, waiting = [], []
     for lane in (own, *(row["lane"] for row in sharing)):
         rows = await tx.rows(
-            "select id, body, state, head from inbox where lane = :lane and state in ('waiting', 'answered')"
+            "select id, body, state, head, held from inbox where lane = :lane and state in ('waiting', 'answered')"
             " and id < :id order by id",
             lane=lane, id=entry.id,
         )  # fmt: skip
         heads = [row for row in rows if row["head"] is None]
-        if heads and await tx.rows("select 1 from thread where lane = :lane and owner is not null", lane=lane):
-            first = heads.pop(0)
+        due = [row for row in heads if row["held"] is None]
+        if due and await tx.rows("select 1 from thread where lane = :lane and owner is not null", lane=lane):
+            first = due[0]
+            heads.remove(first)
             running += [first] * (first["state"] == "waiting")
         unasked = {row["id"] for row in heads if row["state"] == "waiting"}
         waiting += [row for row in rows if (row["head"] or row["id"]) in unasked]
