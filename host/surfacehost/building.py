@@ -113,7 +113,7 @@ class Building:
             courtesies=Courtesies(surface, partial(self._acknowledge, table)),
             patience=Patience(attempts=wanted.park_after_attempts, age_s=wanted.park_after_s),
         )  # fmt: skip
-        seat = await self.database.tx(arrivals.elect, table.name)
+        seat = await self.database.tx(arrivals.elect, table.name, now=time.time())
         put = Inlet(
             self.database, seat, table.settings,
             health=health, ways=self.ways, wake=dispatch.wake, runs=self.client.runs, stored=dispatch.courtesies.stored,

@@ -56,6 +56,11 @@ def _waits(event: Event, prompt: Prompt) -> bool:
     return isinstance(event, Message) and not event.choice and not approvals.answers(prompt, event)
 
 
+def is_piece_of(first: Event, other: Event) -> bool:
+    """Whether *other* belongs to what was sent as one with *first*: an album, or a text that a client has cut up."""
+    return _joins(first, other, is_collecting=False)
+
+
 def _is_piece(event: Event) -> bool:
     return isinstance(event, Message) and (bool(event.bundle) or len(event.text) >= LONG_CHARS)
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from surfacehost.admission import Verdict, conversation_of, judge
 from surfacehost.behaviour import Behaviour
-from surfacehost.busy import gathering, may_be_rejected
+from surfacehost.busy import gathering, is_piece_of, may_be_rejected
 from surfacehost.commands_in_chat import is_urgent, stop_before
 from surfacehost.events import Edit, Event, Message, Redaction, dump_event
 from surfacehost.flow import Allowance, LoopGuard
@@ -62,7 +62,10 @@ class Inlet:
         self._behaviour = behaviour
         self._health = health
         self._ways = ways
-        self._allowance = Allowance(behaviour.rate_per_minute)
+        self._allowance = Allowance(behaviour.rate_per_minute, is_piece_of, behaviour.debounce_s)
+        for event, at, finding in seat.lately:
+            if isinstance(event, Message) and event.sender and not event.choice:
+                self._allowance.recall(event, at, is_refused=finding == inbox.HASTY)
         self._guard = guard
         self._wake = wake
         self._formerly = {} if formerly is None else formerly

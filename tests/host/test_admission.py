@@ -7,6 +7,7 @@ import pytest
 
 from surfacehost import Behaviour, Invite, Message, ThreadKey
 from surfacehost.admission import Verdict, admits, conversation_of, is_owner, judge
+from surfacehost.busy import is_piece_of
 from surfacehost.flow import Allowance, LoopGuard
 from surfacehost.store.people import GUEST, OWNER
 
@@ -134,7 +135,7 @@ def said(number: int, sender: str = "ann", at: float = 0.0) -> Message:
 
 def test_who_writes_too_much_is_told_once_a_minute_and_others_are_read() -> None:
     clock = Clock()
-    allowance = Allowance(2, clock)
+    allowance = Allowance(2, is_piece_of, 0.8, clock)
     room = [allowance.room_for(said(number)) for number in (1, 2, 3, 4)]
     assert room == ["some", "some", "none", "none, and told"]
     assert [allowance.room_for(said(number)) for number in (1, 2, 3, 4)] == room  # told again by the platform
@@ -144,9 +145,9 @@ def test_who_writes_too_much_is_told_once_a_minute_and_others_are_read() -> None
 
 
 def test_what_was_written_while_nobody_listened_is_no_flood() -> None:
-    allowance = Allowance(1, Clock())
+    allowance = Allowance(1, is_piece_of, 0.8, Clock())
     assert {allowance.room_for(said(number, at=100 + number)) for number in range(9)} == {"some"}
-    assert Allowance(0, Clock()).room_for(said(1)) == "some"
+    assert Allowance(0, is_piece_of, 0.8, Clock()).room_for(said(1)) == "some"
 
 
 def test_two_bots_that_answer_each_other_are_noticed_and_people_are_not() -> None:

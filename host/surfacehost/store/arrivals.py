@@ -1,5 +1,6 @@
 """What comes in: who listens for a surface, and how an event of it is stored, once."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -7,10 +8,14 @@ from typing import Any
 from surfacehost.events import Edit, Event, Message, Redaction, dump_event
 from surfacehost.jsontext import dump
 from surfacehost.store import changes, copies, interruptions, moves, notes, pieces, prompts, rejections
-from surfacehost.store.gather import Joins, Waits
+from surfacehost.store.gather import Joins, Waits, readable
 from surfacehost.store.inbox import FAST, IGNORED, WAITING
 from surfacehost.store.transaction import Fenced, Transaction
 from surfacehost.threads import ThreadKey, encode
+
+LATELY_S = 60.0
+MOST_LATELY = 2000
+"""What counts when a host is started again; of a crowd only the latest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +29,8 @@ class Seat:
     """What happened before then may have been answered by a host whose database this is an older copy of."""
     formerly: Mapping[str, str] = field(default_factory=dict)
     """Chats that have another id than their conversations: the present one to the first."""
+    lately: Sequence[tuple[Event, float, str]] = ()
+    """What came in the last minute before, when, and what admission found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +72,7 @@ class Aside:
     """What may be asked with what; none: nothing that was stopped is asked with a message that was changed."""
 
 
-async def elect(tx: Transaction, surface: str) -> Seat:
+async def elect(tx: Transaction, surface: str, *, now: float = math.inf) -> Seat:
     """Become the one who listens for *surface*, and set free what a predecessor had claimed.
 
     Only for a database that no other host can have open: there, whoever else stands as owner is dead.
@@ -84,8 +91,20 @@ async def elect(tx: Transaction, surface: str) -> Seat:
     restored = await copies.last_restored(tx)
     return Seat(
         surface=surface, fence=row["fence"], cursor=row["cursor"], suspect_until=restored.until if restored else 0.0,
-        formerly=await moves.read(tx, surface),
+        formerly=await moves.read(tx, surface), lately=await _lately(tx, surface, now),
     )  # fmt: skip
+
+
+async def _lately(tx: Transaction, surface: str, now: float) -> list[tuple[Event, float, str]]:
+    """What people said in the minute before *now*, as far as it counts for how much they may say."""
+    rows = await tx.rows(
+        "select body, received_at, finding from inbox where id > (select max(id) from inbox) - :most"
+        " and surface = :surface and received_at > :old and received_at <= :now and body <> ''"
+        " and (substr(lane, -1) <> '#' or finding <> '') order by id",
+        surface=surface, now=now, old=now - LATELY_S, most=MOST_LATELY,
+    )  # fmt: skip
+    found = ((readable(row["body"]), row["received_at"], row["finding"]) for row in rows)
+    return [(event, at, finding) for event, at, finding in found if event is not None]
 
 
 async def ingest(
