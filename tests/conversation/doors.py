@@ -64,6 +64,7 @@ class TelegramDoor:
     def __init__(self, api: BotApi, name: str, language: str) -> None:
         self.api = api
         self.bot: Bot = api.world.bot(f"{name}_bot", can_read_all_group_messages=True)
+        self.language = language
         self.person: TelegramAccount = api.world.person(self.called, language_code=language)
 
     def table(self) -> str:

@@ -11,6 +11,14 @@ from .doors import Door, MatrixDoor, TelegramDoor, WebDoor
 TELEGRAM = {"image": "photo", "audio": "voice", "video": "video", "file": "document"}
 TO_KIND = {shown: kind for kind, shown in TELEGRAM.items()}
 
+FILES = {
+    "image": ("view.jpg", "image/jpeg", "image"),
+    "audio": ("word.ogg", "audio/ogg", "audio"),
+    "video": ("film.mp4", "video/mp4", "video"),
+    "file": ("plan.pdf", "application/pdf", "document"),
+}
+"""Of each kind a name, a type, and what the agent calls it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Parcel:
@@ -48,6 +56,14 @@ async def send(door: Door, parcel: Parcel, words: str = "", *, album: str = "") 
                 )  # fmt: skip
             filed = sent.raise_for_status().json()["id"]
             await door.page.tell("say", id=new_chat(), chat=door.chat, text=words, files=[filed], locale=door.language)
+
+
+async def shown_to(door: Door, parcel: Parcel, words: str) -> str:
+    """What the agent says to *parcel* with *words*."""
+    first = len(door.shown())
+    await send(door, parcel, words)
+    [said] = (await door.until(lambda said: len(said) > first))[first:]
+    return said
 
 
 async def received(door: Door, count: int) -> list[tuple[str, bytes]]:

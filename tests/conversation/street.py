@@ -40,11 +40,12 @@ class Street:
         surfaces: Sequence[str] = SURFACES,
         more: Callable[[dict[str, Door]], Awaitable[dict[str, str]]] | None = None,
         environ: Mapping[str, str] | None = None,
+        first: Callable[[], None] | None = None,
     ) -> AsyncIterator["Street"]:
         """A street that is open; the people of Telegram and the web speak *language*.
 
         *settings* go on in the table ``[web]``. *more*, which may make groups before the host is there, tells what else
-        the tables of some doors say.
+        the tables of some doors say; *first* is called in the host's process before it begins.
         """
         async with AsyncExitStack() as stack:
             api = await stack.enter_async_context(BotApi.serve())
@@ -60,7 +61,7 @@ class Street:
             said |= await more(made) if more else {}
             tables = [f"[surfaces.{name}]\n{door.table()}{said[name]}\n" for name, door in made.items()]
             listen = f'[web]\nlisten = "127.0.0.1:{free_port()}"\n'
-            host = HostProcess(folder / "host", listen + settings + "".join(tables), environ)
+            host = HostProcess(folder / "host", listen + settings + "".join(tables), environ, first=first)
             stack.callback(host.close)
             street = cls(host, made)
             await street.open()

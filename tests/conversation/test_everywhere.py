@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
@@ -10,13 +11,16 @@ import pytest
 import pytest_asyncio
 from tests.web.pageclient import new_chat
 
+from surfacehost.store import people
 from surfacehost.texts import say
 from surfacehost_devkit.botapi import Account
 from surfacehost_devkit.botapi.news import tell_tap
 from surfacehost_devkit.homeserver import Homeserver
+from surfacehost_devkit.turnedclock import TurnedClock
 
 from .doors import Door, MatrixDoor, TelegramDoor, WebDoor, language_at
-from .parcels import Parcel, captions, received, send
+from .parcels import FILES, Parcel, captions, received, send, shown_to
+from .strangers import Crowd
 from .street import SURFACES, Behaviour, Street, hear, side_by_side
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -29,22 +33,21 @@ MENU = {"help", "new", "stop", "status", "whoami", "retry", "approve", "deny", "
 
 TOKEN = "a-token-for-programs"
 
-FILES = {
-    "image": ("view.jpg", "image/jpeg", "image"),
-    "audio": ("word.ogg", "audio/ogg", "audio"),
-    "video": ("film.mp4", "video/mp4", "video"),
-    "file": ("plan.pdf", "application/pdf", "document"),
-}
-"""Of each kind a name, a type, and what the agent calls it."""
+
+@pytest.fixture(scope="module")
+def clock(tmp_path_factory: pytest.TempPathFactory) -> TurnedClock:
+    return TurnedClock(tmp_path_factory.mktemp("clock") / "clock")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def street(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserver) -> AsyncIterator[Street]:
+async def street(
+    tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserver, clock: TurnedClock
+) -> AsyncIterator[Street]:
     folder = tmp_path_factory.mktemp("everywhere")
     settings = f'send_token = "{TOKEN}"\n'
     settings += "[defaults]\nrate_per_minute = 0\nloop_limit = 0\ndebounce_s = 0.3\n[media]\nmax_mb = 0.1\n"
     ways = {"closed": 'dm_policy = "pairing"'} | dict.fromkeys(("one", "two", "three", "four"), 'dm_policy = "open"')
-    async with Street.of(folder, homeserver, settings, ways, language="ru") as street:
+    async with Street.of(folder, homeserver, settings, ways, language="ru", first=clock) as street:
         yield street
 
 
@@ -94,6 +97,19 @@ async def test_an_owner_decides_in_the_chat_and_only_three_wait(street: Street) 
     assert await write(ann, "hello") == "echo: hello"
     await street.quiet("telegram_closed")
     assert told(bob) == first[1:2]
+
+
+async def test_only_three_wait_on_each_surface_and_a_code_is_good_for_an_hour(
+    street: Street, clock: TurnedClock
+) -> None:
+    """The operator's clock is right; the host's own was slow: what it told then is so old."""
+
+    async with AsyncExitStack() as stack:
+        crowd = Crowd(stack)
+        clock.turn(-people.CODE_S - 60)
+        await street.on_each("closed", crowd.come)
+        clock.turn(0)
+        await street.on_each("closed", crowd.come_an_hour_later)
 
 
 async def commands_do_not_wait_and_stop_ends_all(street: Street, name: str, door: Door) -> None:
@@ -243,14 +259,6 @@ async def files_of_every_kind_reach_the_agent_and_too_large_ones_do_not(
     large = Parcel(kind="file", name="big.bin", mime_type="application/octet-stream", data=bytes(110_000))
     said = await shown_to(door, large, "and")
     assert re.search(r"big\.bin: .*(at most 0\.1 MB|не больше 0\.1 МБ)\.\n\necho: and$", said), said
-
-
-async def shown_to(door: Door, parcel: Parcel, words: str) -> str:
-    """What the agent says to *parcel* with *words*."""
-    first = len(door.shown())
-    await send(door, parcel, words)
-    [said] = (await door.until(lambda said: len(said) > first))[first:]
-    return said
 
 
 async def an_album_is_one_message(_street: Street, _name: str, door: Door) -> None:
