@@ -3,97 +3,46 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from surfacehost.store import links, people
 from surfacehost_devkit.agentprocess import AgentProcess
 from surfacehost_devkit.homeserver import Homeserver
 
 from .doors import Door
+from .pairs import ALREADY, ELSEWHERE, LATE, PAIRS, TOO_MANY, UNKNOWN, Forward, Pair, code_from, each
 from .street import Street, hear
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PAIRS = (("matrix_x", "telegram_x"), ("telegram_y", "web_y"), ("web_z", "matrix_z"))
-"""Two chats of one person each."""
-
-THIEVES = {"telegram_x": "telegram_z", "web_y": "web_x", "matrix_z": "matrix_y"}
-"""Who stands beside the second of them, at another door of the same surface."""
-
 NOT_SAID = ("surface: ", "milk")
 """What was asked and then given up."""
 
-ALREADY = "That chat is linked already; /unlink there ends it."
-ELSEWHERE = "That was asked in your other chat with me: please decide there."
-LATE = "There is nothing to decide any more: it was decided, or its time has passed."
-UNKNOWN = "There is no such code, or it is too old. /link makes a new one."
+
+@pytest.fixture(scope="module")
+def clock(tmp_path_factory: pytest.TempPathFactory) -> Forward:
+    return Forward(tmp_path_factory.mktemp("clock"))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def street(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserver) -> AsyncIterator[Street]:
+async def street(
+    tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserver, clock: Forward
+) -> AsyncIterator[Street]:
     defaults = 'dm_policy = "open"\nbusy = "interrupt"\nrate_per_minute = 0\nloop_limit = 0\ndebounce_s = 0\n'
     folder, ways = tmp_path_factory.mktemp("links"), dict.fromkeys("xyz", "")
     with AgentProcess(folder) as agent:  # which remembers what it has asked when the host is killed
         settings = f"[defaults]\n{defaults}[agent]\n{agent.settings}\n"
-        async with Street.of(folder, homeserver, settings, ways) as street:
+        async with Street.of(folder, homeserver, settings, ways, first=clock.turned) as street:
             yield street
-
-
-class Pair:
-    """Two doors of one person."""
-
-    def __init__(self, street: Street, one: str, other: str) -> None:
-        self.names = (one, other)
-        self.one, self.other = street.doors[one], street.doors[other]
-        self.thief = street.doors[THIEVES[other]]
-        self.codes: list[str] = []
-        self.keys: list[str] = []
-        """Which conversation either chat has as long as they are not linked."""
-
-    async def exchange(self) -> None:
-        """Have a code told in the first chat, and the second code for it in the other."""
-        first = await code_from(self.one, "!link")
-        self.codes = [first, await code_from(self.other, f"!link {first}")]
-
-    async def confirm(self, choice: str) -> str:
-        [told] = await hear(self.one, f"!link {self.codes[1]} {choice}", " ")
-        return told
-
-    async def conversations(self) -> list[str]:
-        """Which conversation either chat is in."""
-        return [
-            re.findall(r"1/[^\s`]+/~", (await hear(door, "!status", "1/"))[0])[0] for door in (self.one, self.other)
-        ]
-
-
-async def code_from(door: Door, text: str) -> str:
-    [told] = await hear(door, text, "/link ")
-    found = re.search(r"/link ([2-9A-HJ-NP-Z]{8})\b", told)
-    assert found, told
-    return found[1]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pairs(street: Street) -> list[Pair]:
     return [Pair(street, *names) for names in PAIRS]
-
-
-async def each(pairs: list[Pair], see: Callable[[Pair], Awaitable[None]]) -> None:
-    """See it of all pairs, side by side; a failure says of which."""
-
-    async def one(pair: Pair) -> None:
-        try:
-            await see(pair)
-        except Exception as error:
-            error.add_note(f"{pair.names}: {pair.one.shown()} {pair.other.shown()}")
-            raise
-
-    async with asyncio.TaskGroup() as group:
-        for pair in pairs:
-            group.create_task(one(pair))
 
 
 async def test_two_codes_make_one_conversation_also_when_killed_between_them(street: Street, pairs: list[Pair]) -> None:
@@ -290,3 +239,68 @@ async def test_a_question_is_decided_in_its_own_chat_alone_also_after_a_restart(
         street.host.kill()
         await street.open()
         await each(pairs, after)
+
+
+async def test_a_code_that_is_good_serves_nobody_who_was_not_told_the_other(pairs: list[Pair], clock: Forward) -> None:
+    clock.go(people.CODE_S + 1)  # what was wrong before counts no more
+
+    async def rob(pair: Pair) -> None:
+        await pair.exchange()
+        first, second = pair.codes
+        for door in (pair.thief, pair.other):  # the second is good in the first chat alone, and the first is taken
+            for text in (f"{second} shared", second, first):
+                assert await hear(door, f"!link {text}", " ") == [UNKNOWN]
+        assert await hear(pair.one, f"!link {first} shared", " ") == [UNKNOWN]
+        said = len(pair.one.shown())
+        for _ in range(2):
+            await pair.one.say(f"!link {second} shared")
+        await pair.one.until(lambda shown: len(shown) == said + 2)
+        assert sorted(text == UNKNOWN for text in pair.one.shown()[said:]) == [False, True]
+        one, other = await pair.conversations()
+        assert one == other
+        assert (await hear(pair.other, "!unlink", " "))[0] == "This chat has its own conversation again."
+
+    await each(pairs, rob)
+
+
+async def test_codes_are_good_for_ten_minutes_and_guessing_ends_for_an_hour(pairs: list[Pair], clock: Forward) -> None:
+    async def offer(pair: Pair) -> None:
+        pair.codes = [await code_from(pair.one, "!link")]
+
+    async def too_late_for_the_first(pair: Pair) -> None:
+        assert await hear(pair.other, f"!link {pair.codes[0]}", " ") == [UNKNOWN]
+        await pair.exchange()
+
+    async def too_late_for_the_second(pair: Pair) -> None:
+        assert await pair.confirm("shared") == UNKNOWN
+        one, other = await pair.conversations()
+        assert one != other
+
+    async def guess(pair: Pair) -> None:
+        await offer(pair)
+        [code] = pair.codes
+        guesses = [
+            "AAAAAAAA shared",
+            "22222222 separate",
+            f"{code} shared",
+            "AAAAAAAA",
+            "BBBBBBBB",
+            code,
+            f"{code} shared",
+        ]
+        told = [(await hear(pair.thief, f"!link {guess}", " "))[0] for guess in guesses]
+        assert told == [UNKNOWN] * 5 + [TOO_MANY] * 2  # nor is the right one looked at
+
+    async def after_an_hour(pair: Pair) -> None:
+        await offer(pair)
+        assert "/link" in (await hear(pair.thief, f"!link {pair.codes[0]}", " "))[0]
+
+    await each(pairs, offer)
+    clock.go(links.GOOD_S + 1)
+    await each(pairs, too_late_for_the_first)
+    clock.go(links.GOOD_S + 1)
+    await each(pairs, too_late_for_the_second)
+    clock.go(people.CODE_S + 1)  # what was wrong before counts no more
+    await each(pairs, guess)
+    clock.go(people.CODE_S + 1)
+    await each(pairs, after_an_hour)

@@ -130,6 +130,16 @@ def test_a_code_is_good_for_an_hour(book: Book, clock: TurnedClock) -> None:
     assert pair(book, "approve", codes["yan"]) == "yan of logbook is let in\n"
 
 
+def test_an_owner_who_guesses_codes_is_not_listened_to_for_an_hour(book: Book, clock: TurnedClock) -> None:
+    guess = "Nobody has that code; it may be too old."
+    assert [book.ask("/pair approve AAAAAAAA", "alice") for _ in range(5)] == [guess] * 5
+    code = knock(book, "wim")
+    assert book.ask(f"/pair approve {code}", "alice") == "Too many wrong codes. Please try again in an hour."
+    clock.turn(people.CODE_S + 1)
+    assert book.ask(f"/pair approve {code}", "alice") == guess  # it is too old as well
+    assert book.ask(f"/pair approve {knock(book, 'wim')}", "alice") == "wim is let in."
+
+
 def test_who_is_let_in_stays_so_and_who_asks_keeps_their_code(tmp_path: Path) -> None:
     book = Book(tmp_path, "")
     (book.folder / "said.jsonl").touch()
