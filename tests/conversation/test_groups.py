@@ -23,7 +23,7 @@ from .witness import Witness
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-CLUBS = {"talk": ("named", "loose", "foreign"), "much": ("open",), "ruled": ("busy", "asked", "kept")}
+CLUBS = {"talk": ("named", "loose", "allowed", "foreign"), "much": ("open",), "ruled": ("busy", "asked", "kept")}
 """The groups at each door, by its way."""
 
 HASTY = {
@@ -99,12 +99,13 @@ def table(clubs: dict[str, Club]) -> str:
     if "asked" in clubs:
         return f'group_policy = "open"\nrequire_mention = false\nowners = ["{clubs["asked"].ids["bob"]}"]\n'
     loose = "require_mention = false, share_thread = false"
-    return f'groups = [{{ id = "{clubs["named"].id}" }}, {{ id = "{clubs["loose"].id}", {loose} }}]\n'
+    allowed = f'allow = ["{clubs["allowed"].id}"]\n'
+    return f'{allowed}groups = [{{ id = "{clubs["named"].id}" }}, {{ id = "{clubs["loose"].id}", {loose} }}]\n'
 
 
 async def it_answers_where_it_may_and_when_it_is_addressed(square: Square) -> None:
     async def seen(name: str, clubs: dict[str, Club]) -> None:
-        named, loose, foreign = clubs.values()
+        named, loose, allowed, foreign = clubs.values()
         await foreign.say(f"anybody here, {name}?", addressed=True)
         await named.say(f"not for it, {name}", by="bob")
         threads = [
@@ -114,6 +115,7 @@ async def it_answers_where_it_may_and_when_it_is_addressed(square: Square) -> No
         assert threads[0] == threads[1]
         own = [await square.heard(loose, f"by {who}, {name}", by=who) for who in ("alice", "bob")]
         assert own[0] != own[1]
+        await square.heard(allowed, f"here too, {name}", by="bob", addressed=True)
         await named.command("status")
         said = await named.until(lambda said: len(said) == 3)
         assert threads[0] in said[2].replace("`", "")
