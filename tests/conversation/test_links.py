@@ -11,10 +11,13 @@ import pytest_asyncio
 
 from surfacehost.store import links, people
 from surfacehost_devkit.agentprocess import AgentProcess
+from surfacehost_devkit.chaos.doom import Doom
+from surfacehost_devkit.chaos.lives import Beginning
 from surfacehost_devkit.homeserver import Homeserver
+from surfacehost_devkit.hostprocess import wait_until
 
 from .doors import Door
-from .pairs import ALREADY, ELSEWHERE, LATE, PAIRS, TOO_MANY, UNKNOWN, Forward, Pair, code_from, each
+from .pairs import ALREADY, ELSEWHERE, LATE, PAIRS, TOO_MANY, UNKNOWN, Forward, Pair, code_from, code_in, each
 from .street import Street, hear
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -304,3 +307,34 @@ async def test_codes_are_good_for_ten_minutes_and_guessing_ends_for_an_hour(pair
     await each(pairs, guess)
     clock.go(people.CODE_S + 1)
     await each(pairs, after_an_hour)
+
+
+async def test_killed_behind_each_step_it_is_told_once_and_in_the_right_words(
+    street: Street, pairs: list[Pair], clock: Forward
+) -> None:
+    one, other, code = pairs[0].one, pairs[0].other, ""
+    steps = (
+        ("offer", one, "!link", "within ten minutes"),
+        ("claim", other, "!link {}", "That code was told to"),
+        ("confirm", one, "!link {} shared", "goes on with the conversation of this chat"),
+        ("undo", other, "!unlink", "This chat has its own conversation again."),
+    )
+
+    async def start(point: str) -> None:
+        street.host._first = Beginning(clock.turned, Doom(point=point))
+        await street.open()
+
+    await asyncio.to_thread(street.host.kill)
+    await start("offer after")
+    for (_, door, text, words), (following, *_) in zip(steps, (*steps[1:], ("nothing",)), strict=True):
+        count = len(door.shown())
+        await door.say(text.format(code))
+        await asyncio.to_thread(wait_until, lambda: not street.host.is_alive, 20, street.host.log_tail)
+        assert len(door.shown()) == count
+        await start(f"{following} after")
+        [told] = (await door.until(lambda said, count=count: len(said) > count))[count:]  # type: ignore[misc]
+        assert words in told
+        code = code_in(told)
+    assert await hear(one, "done?", "echo") == ["echo: done?"]
+    await street.quiet(pairs[0].names[1])
+    assert other.shown()[-1] == steps[-1][3]
