@@ -83,7 +83,7 @@ async def test_a_choice_is_taken_by_a_reaction(
         assert (foreign.id, foreign.sender, foreign.direct, foreign.choice) == (by_bob, bob.user_id, False, "yes1")
         assert (own.text, own.choice, own.topic, own.direct) == ("", "no1", root, True)
         await alice.wait_for(lambda: not [who for who, _ in on(alice, room, prompt) if who == bot.user_id])
-    assert alice.seen.said(room, bot.user_id)[-1] == "decided: no1"
+    await alice.wait_for(lambda: alice.seen.said(room, bot.user_id)[-1] == "decided: no1")
     assert alice.seen.said(room, bot.user_id).count("May I?") == 1  # to the first message
 
 
