@@ -168,7 +168,8 @@ class Inlet:
         verdict = judge(event, self._behaviour, formerly)
         if verdict is Verdict.UNHEARD or isinstance(event, Edit | Redaction):
             is_piece = self._may_be_meant(event, formerly)
-            return Arrival(event=event, lane=lane, body=body if is_piece else "", state=inbox.IGNORED)
+            waits = self._gathering.waits if is_piece else None
+            return Arrival(event=event, lane=lane, body=body if is_piece else "", state=inbox.IGNORED, waits=waits)
         if is_urgent(event):
             return Arrival(event=event, lane=lane + inbox.FAST, body=body)
         if verdict is Verdict.WELCOME and isinstance(event, Message) and not event.choice:

@@ -106,6 +106,15 @@ def test_in_a_group_the_words_of_others_wait_until_it_is_decided_or_its_time_has
     assert shared.shown(own, "decided")[0]["text"].endswith("↩ Withdrawn.")
     assert shared.final(other) == "echo: what is the time?"
 
+    choices = asked(shared, "carol", **club)
+    pieces = [
+        shared.say(f"picture {number}", "bob", bundle="held", addressed=number == 2, **club) for number in (1, 2, 3)
+    ]
+    wait_until(lambda: shared.marks(pieces[0]) == ["⏳"], 20, shared.host.log_tail)
+    tap = shared.say("", "carol", choice=choices["✅"], **club)
+    assert shared.final(tap) == "Deleted notes.txt."
+    assert shared.final(pieces[0]) == "echo: picture 1\npicture 2\npicture 3"
+
     shared.wait_shown(shared.say("/demo approve notes.txt 1", "carol", **club), "prompt")
     other = shared.say("and now?", "bob", **club)
     assert shared.final(other) == "echo: and now?"

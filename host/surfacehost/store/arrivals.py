@@ -1,6 +1,5 @@
 """What comes in: who listens for a surface, and how an event of it is stored, once."""
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -72,7 +71,7 @@ class Aside:
     """What may be asked with what; none: nothing that was stopped is asked with a message that was changed."""
 
 
-async def elect(tx: Transaction, surface: str, *, now: float = math.inf) -> Seat:
+async def elect(tx: Transaction, surface: str, *, now: float = 0.0) -> Seat:
     """Become the one who listens for *surface*, and set free what a predecessor had claimed.
 
     Only for a database that no other host can have open: there, whoever else stands as owner is dead.
@@ -98,8 +97,10 @@ async def elect(tx: Transaction, surface: str, *, now: float = math.inf) -> Seat
 async def _lately(tx: Transaction, surface: str, now: float) -> list[tuple[Event, float, str]]:
     """What people said in the minute before *now*, as far as it counts for how much they may say."""
     rows = await tx.rows(
-        "select body, received_at, finding from inbox where id > (select max(id) from inbox) - :most"
-        " and surface = :surface and received_at > :old and received_at <= :now and body <> ''"
+        # Materialized, as above.
+        "with latest as materialized (select * from inbox where id > (select max(id) from inbox) - :most)"
+        " select body, received_at, finding from latest"
+        " where surface = :surface and received_at > :old and received_at <= :now and body <> ''"
         " and (substr(lane, -1) <> '#' or finding <> '') order by id",
         surface=surface, now=now, old=now - LATELY_S, most=MOST_LATELY,
     )  # fmt: skip
@@ -172,7 +173,7 @@ async def _with_its_pieces(tx: Transaction, arrival: Arrival, now: float) -> lis
     if arrival.state == WAITING and not arrival.finding:
         kept = await pieces.take_out(tx, event, lane)
         await pieces.keep(tx, event, lane, "", now)
-        return [*(Arrival(event=one, lane=lane, body=dump_event(one)) for one in kept), arrival]
+        return [*(replace(arrival, event=one, lane=lane, body=dump_event(one)) for one in kept), arrival]
     if arrival.state == IGNORED and arrival.body:
         if await pieces.is_meant(tx, event, lane):
             return [replace(arrival, state=WAITING)]
