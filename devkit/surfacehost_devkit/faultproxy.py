@@ -84,13 +84,14 @@ class FaultProxy:
         """Listen (again) on the same port."""
         await self._listener.open()
 
-    def of(self, pattern: str) -> list[Passage]:
-        """The calls whose name fits a pattern as of file names, in any case."""
-        return [one for one in self.passages if fnmatchcase(one.name.lower(), pattern.lower())]
+    def of(self, *patterns: str) -> list[Passage]:
+        """The calls whose name fits one of these patterns as of file names, in any case."""
+        wanted = [pattern.lower() for pattern in patterns]
+        return [one for one in self.passages if any(fnmatchcase(one.name.lower(), pattern) for pattern in wanted)]
 
-    def in_pauses(self, pattern: str) -> list[str]:
+    def in_pauses(self, *patterns: str) -> list[str]:
         """Which of these calls were made while the server wanted to be left alone with them, each as a line."""
-        calls = self.of(pattern)
+        calls = self.of(*patterns)
         return [
             f"{call.name}, {call.started - refused.ended:.2f} s into {refused.pause_s:g} s"
             for refused in calls

@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, aclosing
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,18 @@ from tests.matrix.conftest import MakePerson
 from tests.matrix.smallhost import asked, direct_chat
 from tests.matrix.test_provision import rooms_in
 from tests.matrix.test_upgrades import became
-from tests.matrix.wholemore import NOWHERE, QUICK, SPACE, More, more_host
+from tests.matrix.wholemore import NOWHERE, QUICK, SPACE, More, call_direct, more_host, take_apart
 
 from surfacehost_devkit import faults
 from surfacehost_devkit.faultproxy import Passage
 from surfacehost_devkit.homeserver import Homeserver
 from surfacehost_devkit.matrixapi import MatrixApi
+from surfacehost_devkit.matrixfaults import SENDS, limit_exceeded
 from surfacehost_devkit.matrixperson import MatrixError, MatrixPerson
+
+COUNTED = (SENDS, "PUT */typing/*", "POST */receipt/*", "POST */upload")
+"""What a homeserver, or a proxy before it, may count."""
+PAUSE_S = 1.2
 
 pytestmark = pytest.mark.timeout(300)  # the first one waits for a homeserver and for five accounts to come
 
@@ -213,6 +219,35 @@ async def test_it_types_all_through_a_long_run_and_shows_its_answer_in_few_edits
     assert new["formatted_body"] == f"<p>{' '.join(f'<strong>{word}</strong>' for word in words)}</p>"
 
 
+async def test_whatever_is_limited_nothing_of_all_that_is_asked_before_the_time_it_told(
+    more: More, friend: MatrixPerson
+) -> None:
+    picky = more.accounts["picky"]
+    room, other = await direct_chat(friend, picky), await direct_chat(friend, picky)
+    for refused in COUNTED:
+        more.proxy.faults.plan(refused, limit_exceeded(PAUSE_S))
+        questions = {room: await friend.send(room, "!demo file text 40")}
+        await asyncio.to_thread(more.process.wait_for, partial(has_met, more, refused))
+        questions[other] = await friend.send(other, "!demo file text 40")
+        for one, question in questions.items():
+            await friend.replies(one, after=question, from_=picky.user_id, count=2)
+        [limit] = limits(more, refused)
+        made = [one for one in more.proxy.of(*COUNTED) if other[1:] in one.name and one.started > limit.ended]
+        assert len(made) >= 4, refused
+        assert min(one.started for one in made) >= limit.ended + PAUSE_S, refused
+    assert more.proxy.in_pauses(*COUNTED) == []
+    await friend.wait_for(lambda: not friend.seen.typing[room] | friend.seen.typing[other])
+
+
+def limits(more: More, name: str) -> list[Passage]:
+    """The calls of this *name* that were refused because they were too many."""
+    return [one for one in more.proxy.of(name) if one.pause_s]
+
+
+def has_met(more: More, name: str, _status: object) -> bool:
+    return bool(limits(more, name))
+
+
 async def test_it_asks_for_what_it_uses_alone(more: More) -> None:
     wanted = [json.loads(parse_qs(one.query)["filter"][0]) for one in more.proxy.of("GET */sync")]
     assert wanted
@@ -267,23 +302,3 @@ async def test_after_a_restart_a_direct_chat_is_one_however_many_are_in_it_and_t
     async with aclosing(MatrixApi(more.homeserver.url, team.access_token)) as api:
         parent = await api.call("GET", "rooms", hall["room_id"], "state", "m.space.parent", space)
     assert parent == {"via": ["localhost"], "canonical": True}
-
-
-async def call_direct(more: More, person: MatrixPerson, *rooms: str) -> None:
-    """Have the account, by another client of its own, list *rooms* as direct chats with *person*."""
-    named = more.accounts["named"]
-    async with aclosing(MatrixApi(more.homeserver.url, named.access_token)) as api:
-        path = ("user", named.user_id, "account_data", "m.direct")
-        await api.call("PUT", *path, json={person.user_id: rooms})
-
-
-async def take_apart(more: More, space: str, room: str) -> None:
-    """What somebody with the rights to it may do to a Space: its topic, its picture, its links to *room* and back."""
-    async with aclosing(MatrixApi(more.homeserver.url, more.accounts["team"].access_token)) as api:
-        for place, kind, key, nothing in (
-            (space, "m.room.topic", "", {"topic": ""}),
-            (space, "m.room.avatar", "", {}),
-            (space, "m.space.child", room, {}),
-            (room, "m.space.parent", space, {}),
-        ):
-            await api.call("PUT", "rooms", place, "state", kind, key, json=nothing)

@@ -5,7 +5,7 @@ import json
 import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, aclosing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +21,7 @@ from surfacehost_devkit.fakes import FakeMemory
 from surfacehost_devkit.faultproxy import FaultProxy
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.hostprocess import HostProcess, surface_in
+from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.matrixfaults import SYNC
 from surfacehost_devkit.matrixperson import MatrixPerson
 from surfacehost_matrix import homeserver as reading
@@ -185,6 +186,26 @@ async def vouched_elsewhere(homeserver: Homeserver, account: Account, folder: Pa
     file.write_text(write_recovery_key(key))
     file.chmod(0o600)
     return theirs.master.public
+
+
+async def call_direct(more: More, person: MatrixPerson, *rooms: str) -> None:
+    """Have the account, by another client of its own, list *rooms* as direct chats with *person*."""
+    named = more.accounts["named"]
+    async with aclosing(MatrixApi(more.homeserver.url, named.access_token)) as api:
+        path = ("user", named.user_id, "account_data", "m.direct")
+        await api.call("PUT", *path, json={person.user_id: rooms})
+
+
+async def take_apart(more: More, space: str, room: str) -> None:
+    """What somebody with the rights to it may do to a Space: its topic, its picture, its links to *room* and back."""
+    async with aclosing(MatrixApi(more.homeserver.url, more.accounts["team"].access_token)) as api:
+        for place, kind, key, nothing in (
+            (space, "m.room.topic", "", {"topic": ""}),
+            (space, "m.room.avatar", "", {}),
+            (space, "m.space.child", room, {}),
+            (room, "m.space.parent", space, {}),
+        ):
+            await api.call("PUT", "rooms", place, "state", kind, key, json=nothing)
 
 
 class website:  # noqa: N801 - used as a context

@@ -1,4 +1,7 @@
-"""Signs that the bot is at work: the message is read, and it is typing. They may fail; nothing depends on them."""
+"""Signs that the bot is at work: the message is read, and it is typing. They may fail; nothing depends on them.
+
+While the homeserver limits the account they wait, and messages go before them: see ``Pace.behind``.
+"""
 
 import asyncio
 import contextlib
@@ -50,7 +53,8 @@ class Busy:
         path = ("rooms", message.chat, "receipt", "m.read", message.id)
         try:
             # A receipt tells of one thread ("Threaded read receipts"); what is in none is in "main".
-            await homeserver.call("POST", *path, body={"thread_id": message.topic or "main"})
+            body = {"thread_id": message.topic or "main"}
+            await homeserver.pace.behind(lambda: homeserver.call("POST", *path, body=body))
         except (NotReady, Declined) as error:
             log.debug("%s in %s can't be marked as read: %s", message.id, message.chat, error)
         while True:
@@ -72,4 +76,5 @@ async def _clear(homeserver: Homeserver, room: str) -> None:
 
 async def _type(homeserver: Homeserver, room: str, *, typing: bool) -> None:
     body = {"typing": True, "timeout": TYPING_S * 1000} if typing else {"typing": False}
-    await homeserver.call("PUT", "rooms", room, "typing", homeserver.user_id, body=body)
+    path = ("rooms", room, "typing", homeserver.user_id)
+    await homeserver.pace.behind(lambda: homeserver.call("PUT", *path, body=body))

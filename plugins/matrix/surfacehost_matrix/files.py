@@ -109,22 +109,26 @@ async def _largest(homeserver: Homeserver) -> int | None:
 
 async def _upload(homeserver: Homeserver, file: File, *, is_secret: bool) -> dict[str, Any]:
     """Where *file* is now, as it stands in a message ("Sending encrypted attachments"). Raises TooLarge."""
+    if not await asyncio.to_thread(_is_whole, file):
+        raise Undeliverable(f"{file.path} is no longer what it was when it was stored")
+    try:
+        return await homeserver.pace.keep(lambda: _put(homeserver, file, is_secret=is_secret), is_file=True)
+    except Declined as refusal:
+        if refusal.status == 413 or refusal.errcode == "M_TOO_LARGE":
+            raise TooLarge(file.name) from refusal
+        raise
+
+
+async def _put(homeserver: Homeserver, file: File, *, is_secret: bool) -> dict[str, Any]:
     query = {} if is_secret else {"filename": file.name}
     address = f"/_matrix/media/v3/upload?{urlencode(query)}"
     mime_type = "application/octet-stream" if is_secret else file.mime_type
     headers = {"Content-Type": mime_type, "Content-Length": str(file.size)}
     keys: dict[str, Any] = {}
     pieces = _pieces(file.path)
-    if not await asyncio.to_thread(_is_whole, file):
-        raise Undeliverable(f"{file.path} is no longer what it was when it was stored")
-    try:
-        data = _off_loop(_sealed(pieces, keys) if is_secret else pieces)
-        async with homeserver.stream("POST", address, data=data, headers=headers) as response:
-            url = str((await response.json()).get("content_uri"))
-    except Declined as refusal:
-        if refusal.status == 413 or refusal.errcode == "M_TOO_LARGE":
-            raise TooLarge(file.name) from refusal
-        raise
+    data = _off_loop(_sealed(pieces, keys) if is_secret else pieces)
+    async with homeserver.stream("POST", address, data=data, headers=headers) as response:
+        url = str((await response.json()).get("content_uri"))
     return {"file": {"url": url, **keys}} if is_secret else {"url": url}
 
 

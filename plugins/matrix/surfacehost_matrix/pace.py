@@ -1,4 +1,8 @@
-"""How fast one account may speak: homeservers limit the account, over all of its rooms together."""
+"""How fast one account may speak: homeservers limit the account, over all of its rooms together.
+
+A stock Synapse counts events alone. Other homeservers, and proxies before them, count typing notices, receipts and
+uploads as well: so whichever is refused, none of them is asked for before the time that was named.
+"""
 
 import asyncio
 import logging
@@ -33,6 +37,7 @@ class Pace:
         self._not_before = 0.0
         self._is_limited = False
         self._line = asyncio.Lock()
+        self._line_of_files = asyncio.Lock()
         self._spare_every_s = 0.0
         self._spare_not_before = 0.0
 
@@ -48,14 +53,15 @@ class Pace:
             if left > 0:
                 self._hold_off(left)
 
-    async def keep(self, call: Callable[[], Awaitable[T]]) -> T:
-        """*call*, made as soon as it may be.
+    async def keep(self, call: Callable[[], Awaitable[T]], *, is_file: bool = False) -> T:
+        """*call*, made as soon as it may be; one with a file takes its time, so no message waits for it in the line.
 
         Raises NotReady with the time to wait when that is more than a minute in all, and whatever *call* raises.
         """
         give_up = time.monotonic() + PATIENCE_S
+        line = self._line_of_files if is_file else self._line
         while True:
-            async with self._line if self._is_limited else nullcontext():
+            async with line if self._is_limited else nullcontext():
                 await self._wait(give_up)
                 try:
                     result = await call()
@@ -64,8 +70,25 @@ class Pace:
                         raise
                     await self._limit(error.retry_after)
                 else:
-                    self._is_limited = False
+                    self._is_limited = self._is_limited and is_file  # which may not have been what was counted
                     return result
+
+    async def behind(self, call: Callable[[], Awaitable[T]]) -> T:
+        """*call* once there is no pause and no message waits, for however long that is.
+
+        For signs, which whoever makes them gives up when they have become pointless. Raises what *call* raises.
+        """
+        while True:
+            while (left := self._not_before - time.monotonic()) > 0 or self._line.locked():
+                await asyncio.sleep(max(0.0, left))  # the homeserver said how long
+                async with self._line:
+                    pass
+            try:
+                return await call()
+            except NotReady as error:
+                if error.retry_after is None:
+                    raise
+                await self._limit(error.retry_after)
 
     async def spare(self, call: Callable[[], Awaitable[T]]) -> T | None:
         """*call* if nothing has to wait for it, else None: it was left out, as it is when it is refused.

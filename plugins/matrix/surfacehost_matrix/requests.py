@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -64,7 +65,8 @@ class Requests:
 
     async def upload(self, content: bytes, kind: str) -> str:
         """Put *content*, of the media type *kind*, into the homeserver's repository; its address."""
-        answer = await self.ask("POST", "/_matrix/media/v3/upload", data=content, kind=kind)
+        call = partial(self.ask, "POST", "/_matrix/media/v3/upload", data=content, kind=kind)
+        answer = await self.pace.keep(call, is_file=True)
         try:
             return str(answer["content_uri"])
         except (TypeError, KeyError) as error:
