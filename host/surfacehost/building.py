@@ -110,10 +110,11 @@ class Building:
             ways=self.ways,
             places=wanted.threads_per_surface,
             gathering=gathering(table.settings),
-            courtesies=Courtesies(surface, partial(self._acknowledge, table)),
+            courtesies=Courtesies(surface, table.name, self.database, partial(self._acknowledge, table)),
             patience=Patience(attempts=wanted.park_after_attempts, age_s=wanted.park_after_s),
         )  # fmt: skip
         seat = await self.database.tx(arrivals.elect, table.name, now=time.time())
+        await dispatch.courtesies.recall()
         put = Inlet(
             self.database, seat, table.settings,
             health=health, ways=self.ways, wake=dispatch.wake, runs=self.client.runs, stored=dispatch.courtesies.stored,

@@ -2,15 +2,20 @@
 
 They are put beside everything else, in order, and cost a message nothing: what fails is logged, what is too much is
 left out. Where a surface can't put marks, one line tells that a message waits, if it does for long.
+What stands is in the inbox, so that it goes also where the host is killed, or the platform away, in between.
 """
 
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from surfacehost.events import Event, Message
+from surfacehost.store import marks
 from surfacehost.store.inbox import FAST, Entry
+from surfacehost.store.sqlite import SqliteDatabase
+from surfacehost.store.transaction import StoreFailed
 from surfacehost.surface import Reacts, Surface
 
 WAITS, SEEN, FAILED = "⏳", "👀", "⚠️"
@@ -18,6 +23,8 @@ MOST = 100
 """How many marks may wait to be put; more would only tell of a platform that is away."""
 LIMIT_S = 10.0
 """How long one may take."""
+AGAIN_S, TRIES = 60.0, 5
+"""After how long one that could not be taken away is tried again, and how often; after that at the next start."""
 TOLD_AFTER_S = 2.0
 """How long a message waits before a line says so: what is said sooner is soon followed by the answer itself."""
 
@@ -30,8 +37,10 @@ log = logging.getLogger(__name__)
 class Courtesies:
     """The marks of one surface instance."""
 
-    def __init__(self, surface: Surface, tell: Tell) -> None:
+    def __init__(self, surface: Surface, name: str, database: SqliteDatabase, tell: Tell) -> None:
         self._surface = surface if isinstance(surface, Reacts) else None
+        self._name = name
+        self._database = database
         self._tell = tell
         self._untold: asyncio.Queue[tuple[float, Message, str]] = asyncio.Queue(MOST)
         self._due: asyncio.Queue[tuple[Event, str | None]] = asyncio.Queue(MOST)
@@ -41,27 +50,89 @@ class Courtesies:
         self._marked: set[str] = set()
         self._standing: set[str] = set()
         """Of those marked the ones that a mark was put on: what was left out need not be taken away."""
+        self._left: dict[str, tuple[Event, str | None]] = {}
+        """What could not be taken away; in place of it that some have failed may be shown."""
+        self._again_at = time.monotonic() + AGAIN_S
+        self._tries: Counter[str] = Counter()
+
+    async def recall(self) -> None:
+        """Go on with the marks that an earlier host has left. Raises StoreFailed."""
+        if self._surface is None:
+            return
+        for one in await self._database.tx(marks.standing_marks, self._name):
+            self._standing.add(one.event.id)
+            if not one.is_open:
+                self._left[one.event.id] = one.event, FAILED if one.has_failed else None
+                continue
+            self._marked.add(one.event.id)
+            if one.mark == WAITS:
+                self._waiting.setdefault(one.lane, one.event)
+
+    def welcome(self) -> None:
+        """The platform is there again: what could not be taken away may go now."""
+        while self._left and not self._due.full():
+            self._due.put_nowait(self._left.pop(next(iter(self._left))))
 
     async def run(self) -> None:
         """Put the marks, for as long as the host runs, or say the lines."""
         if self._surface is None:
             await self._say_lines()
         while self._surface is not None:
-            event, mark = await self._due.get()
-            if mark is not None or event.id in self._standing:
+            event, mark = await self._next()
+            if mark in (WAITS, SEEN):
                 await self._put(self._surface, event, mark)
+            elif mark is not None or event.id in self._standing:
+                await self._take_away(self._surface, event, mark)
+
+    async def _next(self) -> tuple[Event, str | None]:
+        """What is to be put next, or once a minute one that could not be taken away."""
+        while True:
+            try:
+                async with asyncio.timeout(max(0.0, self._again_at - time.monotonic()) if self._left else None):
+                    return await self._due.get()
+            except TimeoutError:
+                self._again_at = time.monotonic() + AGAIN_S
+                if self._left:
+                    return self._left.pop(next(iter(self._left)))
 
     async def _put(self, surface: Reacts, event: Event, mark: str | None) -> None:
+        if not await self._note(event, mark):
+            return
+        failure = await self._react(surface, event, mark)
+        if failure is None or isinstance(failure, TimeoutError):  # then it may be there
+            self._standing.add(event.id)
+        elif event.id not in self._standing:
+            await self._note(event, None)
+
+    async def _take_away(self, surface: Reacts, event: Event, mark: str | None) -> None:
+        if await self._react(surface, event, mark) is None:
+            self._standing.discard(event.id)
+            self._tries.pop(event.id, None)
+            await self._note(event, None)
+            return
+        self._tries[event.id] += 1
+        if self._tries[event.id] < TRIES:
+            self._again_at = max(self._again_at, time.monotonic() + AGAIN_S * (not self._left))
+            self._left[event.id] = event, mark
+
+    async def _react(self, surface: Reacts, event: Event, mark: str | None) -> Exception | None:
+        """Why *mark* could not be put in place of what is there, if it could not."""
         try:
             async with asyncio.timeout(LIMIT_S):
                 await surface.react(event, mark)
         except Exception as error:  # noqa: BLE001 - a courtesy; see Reacts
             log.info("%s can't mark %s: %s: %s", event.surface, event.id, type(error).__name__, error)
-            return
-        if mark in (WAITS, SEEN):
-            self._standing.add(event.id)
-        else:
-            self._standing.discard(event.id)
+            return error
+        return None
+
+    async def _note(self, event: Event, mark: str | None) -> bool:
+        """Whether it could be noted that *mark* stands on *event*."""
+        try:
+            await self._database.tx(marks.note_mark, event, mark)
+        except StoreFailed as error:
+            log.info("%s can't note a mark on %s: %s", event.surface, event.id, error)
+            return False
+        return True
 
     def stored(self, event: Event, lane: str, is_held: bool = False) -> None:  # noqa: FBT001, FBT002 - a callback
         """*event* is in the inbox: the first that has to wait for the one before it is told so.

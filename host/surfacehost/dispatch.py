@@ -119,6 +119,7 @@ class Dispatch:
         if self._patient:
             await self._database.tx(inbox.hurry, self._patient)
         self._up_since = self._health.since
+        self.courtesies.welcome()
         self._misses.clear()
         self._patient.clear()
 

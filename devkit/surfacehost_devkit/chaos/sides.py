@@ -63,6 +63,7 @@ class MatrixSide:
             "GET rooms/*/state/m.room.encryption",  # a look before each send
             "POST keys/query",
             "note_preview",  # an answer that comes at once is shown when it is whole
+            "note_mark",
         }
     )
 
@@ -147,6 +148,7 @@ class TelegramSide:
             "sendChatAction",
             "sendMessageDraft",
             "setMessageReaction",
+            "note_mark",
             "getMe",
             "getMyCommands",
             "setMyCommands",

@@ -75,6 +75,7 @@ create table inbox (
     receipt text,                    -- JSON: what the command that it is has done, which is done once
     interrupter integer,             -- the event that stops its run
     asked_with integer,              -- … or itself: with which it is asked once more, that run having ended
+    mark text,                       -- ours, on the person's message, from just before it is put until it is gone
     unique (surface, event_id)
 );
 create table piece (                 -- of what is shown as one, an album say; for a minute or two
@@ -150,6 +151,7 @@ create index inbox_said on inbox (lane, id) where state in ('done', 'refused', '
 create index inbox_along on inbox (head) where head is not null;
 create index inbox_asked_with on inbox (asked_with) where asked_with is not null;
 create index inbox_held on inbox (held) where held is not null;
+create index inbox_marked on inbox (surface) where mark is not null;
 create index outbox_of on outbox (inbox, id);
 create table meta (key text primary key, value text not null);
 """
@@ -227,6 +229,8 @@ alter table inbox add column held integer;
 create index inbox_held on inbox (held) where held is not null;
 alter table inbox add column interrupter integer;
 alter table inbox add column asked_with integer;
+alter table inbox add column mark text;
+create index inbox_marked on inbox (surface) where mark is not null;
 create index inbox_asked_with on inbox (asked_with) where asked_with is not null;
 create index inbox_along on inbox (head) where head is not null;
 create table moved (
