@@ -48,6 +48,9 @@ class Door(Protocol):
     def growing(self) -> str:
         """What is shown of an answer that is being made."""
 
+    def signs(self, since: float) -> list[tuple[float, str]]:
+        """What was shown of answers from *since* on, finals among them, each with when: by the server's own clock."""
+
     def mark(self, message: Any) -> str:
         """The mark that the bot has put on *message*; empty: none."""
 
@@ -94,6 +97,11 @@ class TelegramDoor:
 
     def growing(self) -> str:
         return "".join(draft.text for draft in self.api.world.drafts(self.person.id, bot=self.bot))
+
+    def signs(self, since: float) -> list[tuple[float, str]]:
+        """An empty draft is "Thinking…", which is a way to type."""
+        calls = [one for one in self.api.calls.of(chat_id=self.person.id) if one.bot_id == self.bot.id]
+        return [(one.started, text) for one in calls if one.started >= since and (text := one.params.get("text"))]
 
     def mark(self, message: Any) -> str:
         return telegram_mark(self.bot, message)
@@ -157,6 +165,11 @@ class MatrixDoor:
     def growing(self) -> str:
         """A message like any other, which changes."""
         return self.shown()[-1] if self.shown() else ""
+
+    def signs(self, since: float) -> list[tuple[float, str]]:
+        events = [one for one in self.person.seen.events[self.room] if one.sender == self.bot.user_id and one.body]
+        said = [(one.at_ms / 1000, one.content.get("m.new_content", one.content)["body"]) for one in events]
+        return [(at, text) for at, text in said if at >= since]
 
     def mark(self, message: Any) -> str:
         return matrix_mark(self.person, self.room, self.bot.user_id, message)
@@ -225,6 +238,12 @@ class WebDoor:
 
     def growing(self) -> str:
         return "".join(str(frame.get("text", frame.get("add"))) for frame in self.page.all("preview"))
+
+    def signs(self, since: float) -> list[tuple[float, str]]:
+        """The host has no clock that the page would see: when it came is as near."""
+        frames = [*self.page.all("preview"), *(one for one in self.page.all("final") if one.get("who") == "agent")]
+        came = [(one["came"], str(one.get("text", one.get("add")))) for one in frames]
+        return [(at, text) for at, text in came if at >= since]
 
     def mark(self, message: Any) -> str:  # noqa: ARG002 - there are no marks on the page
         return ""

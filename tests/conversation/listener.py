@@ -25,6 +25,9 @@ QUESTION: Frame = {
 PROVIDER = "Incorrect API key provided: key-1234"
 """What its provider says when it is to ``fail``, with a code behind that."""
 
+MORE = ", and more of it" * 8
+"""How a beginning goes on that is long enough to be shown at once, on any surface."""
+
 SOON_S = 2.0
 """How long that can be decided when it is to ``choose soon``."""
 
@@ -185,7 +188,7 @@ class Listener:
             await run.say({"type": "RUN_ERROR", "code": words.split()[1], "message": PROVIDER, "metadata": metadata})
             return
         if "slow" in words:
-            more = ", and more of it" * ("long" in words)  # enough to be shown while it grows
+            more = MORE * ("long" in words)  # enough to be shown while it grows
             await run.say(*[_text(f"a beginning{more}")] * ("mute" not in words))
             stopped, released = (asyncio.create_task(one.wait()) for one in (run.stopped, run.may_go_on))
             await asyncio.wait({stopped, released}, return_when=asyncio.FIRST_COMPLETED)

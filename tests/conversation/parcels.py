@@ -9,6 +9,13 @@ from tests.web.pageclient import new_chat
 from .doors import Door, MatrixDoor, TelegramDoor, WebDoor
 
 TELEGRAM = {"image": "photo", "audio": "voice", "video": "video", "file": "document"}
+FILES = {
+    "image": ("view.jpg", "image/jpeg", "image"),
+    "audio": ("word.ogg", "audio/ogg", "audio"),
+    "video": ("film.mp4", "video/mp4", "video"),
+    "file": ("plan.pdf", "application/pdf", "document"),
+}
+"""Of each kind a name, a type, and what the agent calls it."""
 TO_KIND = {shown: kind for kind, shown in TELEGRAM.items()}
 
 FILES = {

@@ -18,6 +18,10 @@ from .doors import PASSWORD, Door, MatrixDoor, TelegramDoor, WebDoor
 SURFACES = ("matrix", "telegram", "web")
 GROUPS = ("matrix", "telegram")
 """Where there are groups."""
+QUIET_S, SILENCE_S = 0.7, 8.0
+"""How long nothing is shown after the agent was asked, and after how long without a word a line says that it works."""
+LATE_S = 3.0
+"""On a machine that is busy something may be shown so much later than it is due, and nothing earlier."""
 
 
 class Street:
@@ -94,6 +98,18 @@ class Street:
     async def quiet(self, name: str) -> None:
         """Wait until all that was put by the surface *name* is done with."""
         await self.seen(lambda status: not status["inbox"].get(name, {}).get("open"))
+
+    async def asked_at(self, name: str, since: float) -> float:
+        """When the agent was asked by the surface *name*, in seconds since the epoch; first after *since*."""
+        found: list[float] = []
+
+        def is_asked(status: dict[str, Any]) -> bool:
+            steps = [dict(way["steps"]) for way in status["ways"] if way["surface"] == name]
+            found[:] = sorted(one["asked"] for one in steps if one.get("asked", 0) >= since)
+            return bool(found)
+
+        await self.seen(is_asked)
+        return found[0]
 
     async def working(self, name: str) -> None:
         """Wait until the agent has been asked by the surface *name*, and is at it."""

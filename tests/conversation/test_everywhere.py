@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -21,7 +22,7 @@ from surfacehost_devkit.turnedclock import TurnedClock
 from .doors import Door, MatrixDoor, TelegramDoor, WebDoor, language_at
 from .parcels import FILES, Parcel, captions, received, send, shown_to
 from .strangers import Crowd
-from .street import SURFACES, Behaviour, Street, hear, side_by_side
+from .street import LATE_S, SILENCE_S, SURFACES, Behaviour, Street, hear, side_by_side
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -208,11 +209,15 @@ async def a_program_says_something_once(street: Street, _name: str, door: Door) 
     await door.until(lambda said: said[first:] == ["the build is done", "nothing else", "by command"])
 
 
-async def a_long_silence_is_a_line_that_the_answer_replaces(_street: Street, _name: str, door: Door) -> None:
-    first = len(door.shown())
+async def a_long_silence_is_a_line_that_the_answer_replaces(street: Street, name: str, door: Door) -> None:
+    first, began = len(door.shown()), time.time()
     await door.say("!demo slow 9")
-    await door.until(lambda _: "… · waiting 9 s" in door.growing())
+    asked_at = await street.asked_at(name, began)
     await door.until(lambda said: said[first:] == ["I waited 9 s."])
+    (line_at, line), *_, (_, answer) = door.signs(asked_at)
+    assert (line, answer.strip()) == (f"{say(language_at(door), 'working')} · waiting 9 s", "I waited 9 s.")
+    assert SILENCE_S - 0.01 <= line_at - asked_at < SILENCE_S + LATE_S
+    assert isinstance(door, WebDoor) or door.growing() in ("", "I waited 9 s.")  # of the line nothing is left
 
 
 async def what_waits_can_be_changed_and_taken_back(street: Street, name: str, door: Door) -> None:

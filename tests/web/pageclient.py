@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any, Self
@@ -94,7 +95,7 @@ class PageClient:
         try:
             async for text in self.socket:
                 async with self._news:
-                    self.frames.append(json.loads(text))
+                    self.frames.append(json.loads(text) | {"came": time.time()})
                     self._news.notify_all()
         except websockets.ConnectionClosedError:
             pass  # whoever closes it so looks at the code
