@@ -13,8 +13,6 @@ from surfacehost.store import sayings
 from surfacehost.store.sqlite import SqliteDatabase
 from surfacehost.store.transaction import StoreFailed
 
-MOST_BYTES = 1_000_000
-
 
 class _Wrong(Exception):
     """The request is not as it has to be."""
@@ -49,8 +47,8 @@ async def _wanted(request: Request) -> tuple[str, str]:
     body = b""
     async for piece in request.stream():
         body += piece
-        if len(body) > MOST_BYTES:
-            raise _Wrong(f"more than {MOST_BYTES} bytes")
+        if len(body) > sayings.MOST_BYTES:
+            raise _Wrong(f"more than {sayings.MOST_BYTES} bytes")
     try:
         said = json.loads(body)
         to, text = said["to"], said["text"]

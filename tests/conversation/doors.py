@@ -123,6 +123,8 @@ class TelegramDoor:
 class MatrixDoor:
     def __init__(self, homeserver: Homeserver, person: MatrixPerson, *, greets: bool = True) -> None:
         self.homeserver = homeserver
+        self.url = homeserver.url
+        """Where the bot reaches it."""
         self._greets = greets
         self.person = person
         self.called = person.user_id[1:].partition(":")[0]  # a homeserver's name for who has not chosen one
@@ -133,13 +135,13 @@ class MatrixDoor:
 
     def table(self) -> str:
         account = f'user_id = "{self.bot.user_id}"\npassword = "{PASSWORD}"\n'
-        return f'plugin = "matrix"\nhomeserver = "{self.homeserver.url}"\n{account}invites = "allow"\n'
+        return f'plugin = "matrix"\nhomeserver = "{self.url}"\n{account}invites = "allow"\n'
 
     async def meet(self, host: HostProcess) -> None:  # noqa: ARG002 - the door of the web needs it
         """Make the chat."""
         if not self.room:
             self.room = await self.person.create_room(direct=True, invite=[self.bot.user_id])
-            await self.person.wait_for(self._said if self._greets else self._is_in)
+            await self.person.wait_for(self._said if self._greets else lambda: self.is_in(self.room))
             self.greeting = self._said()[0] if self._greets else ""
 
     async def say(self, text: str, *, to: str = "") -> Any:
@@ -181,8 +183,9 @@ class MatrixDoor:
         await self.person.wait_for(lambda: seen(self.shown()))
         return self.shown()
 
-    def _is_in(self) -> bool:
-        events = self.person.seen.events[self.room]
+    def is_in(self, room: str) -> bool:
+        """Whether the bot has come into *room*."""
+        events = self.person.seen.events[room]
         return any(one.sender == self.bot.user_id and one.content.get("membership") == "join" for one in events)
 
     def _said(self) -> list[str]:

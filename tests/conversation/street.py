@@ -49,7 +49,7 @@ class Street:
         """A street that is open; the people of Telegram and the web speak *language*.
 
         *settings* go on in the table ``[web]``. *more*, which may make groups before the host is there, tells what else
-        the tables of some doors say; *first* is called in the host's process before it begins.
+        the tables of some doors say. *first* is called in each host before it begins.
         """
         async with AsyncExitStack() as stack:
             api = await stack.enter_async_context(BotApi.serve())

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
 
@@ -21,8 +20,6 @@ from .street import GROUPS, LATE_S, QUIET_S, SURFACES, Street, hear, side_by_sid
 from .witness import Witness
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-TOKEN = "a-token-for-programs"
 
 WAYS = {
     "listed": 'dm_policy = "allowlist"\nallow = ["somebody else"]',
@@ -81,10 +78,7 @@ async def manners(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserv
         }
 
     async with Listener.serve() as agent:
-        settings = (
-            f'send_token = "{TOKEN}"\n[defaults]\ndm_policy = "open"\ndebounce_s = 0.3\n'
-            f'[agent]\nembedded = false\nurl = "{agent.url}"\n'
-        )
+        settings = f'[defaults]\ndm_policy = "open"\ndebounce_s = 0.3\n[agent]\nembedded = false\nurl = "{agent.url}"\n'
         more: dict[str, Any] = {"language": "ru", "environ": witness.environ, "more": called}
         async with Street.of(folder, homeserver, settings, WAYS, **more) as street:
             yield Manners(street, agent, witness)
@@ -271,28 +265,3 @@ async def seen(manners: Manners) -> AsyncIterator[Mapping[Any, asyncio.Task[None
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda one: str(one.__name__))
 async def test_on_every_surface(seen: Mapping[Any, asyncio.Task[None]], behaviour: Any) -> None:
     await seen[behaviour]
-
-
-async def test_what_is_sent_is_said_once_when_killed_behind_it_and_also_while_away(manners: Manners) -> None:
-    street, token = manners.street, {"Authorization": f"Bearer {TOKEN}"}
-    keys = {}
-
-    async def ask(_street: Street, name: str, door: Door) -> None:
-        await hear(door, f"where, {name}", f"heard: where, {name}")
-        keys[name] = (await manners.agent.run_of(f"where, {name}")).thread
-
-    async def told(_street: Street, name: str, door: Door) -> None:
-        await hear(door, f"and now, {name}", f"heard: and now, {name}")
-        assert door.shown()[-3:] == [f"posted, {name}", f"commanded, {name}", f"heard: and now, {name}"]
-
-    await street.on_each("talk", ask)
-    async with httpx.AsyncClient(base_url=street.host.address, headers=token, trust_env=False) as http:
-        for name, key in keys.items():
-            said = await http.post("/send", json={"to": key, "text": f"posted, {name}"})
-            assert said.status_code == httpx.codes.ACCEPTED, said.text
-    street.host.kill()
-    for name, key in keys.items():
-        done = await asyncio.to_thread(street.host.command, "send", "--to", key, f"commanded, {name}")
-        assert done.returncode == 0, done.stderr
-    await street.open()
-    await street.on_each("talk", told)

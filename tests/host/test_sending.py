@@ -99,8 +99,9 @@ def test_the_command_says_it_beside_a_host_or_when_one_starts(tmp_path: Path) ->
         book.host.kill()
         later = json.loads(book.host.command("send", "--to", ANN, "--json", "later").stdout)
         assert (later["is_new"], later["is_hosted"]) == (True, False)
-        wrong = book.host.command("send", "--to", "ann", "x")
-        assert (wrong.returncode, "no thread key" in wrong.stderr) == (1, True)
+        for to, text, reason in (("ann", "x", "no thread key"), (ANN, "x" * 1_000_001, "more than 1000000 bytes")):
+            wrong = book.host.command("send", "--to", to, text)
+            assert (wrong.returncode, reason in wrong.stderr) == (1, True)
         book.host.start()
         assert book.hear(later["id"]) == "later"
         assert len(book.answers()) == 2

@@ -136,6 +136,18 @@ class Doom:
         setattr(owner, method, watched)
 
 
+@dataclass(frozen=True, slots=True)
+class DieAtStepIn:
+    """Done in a host before it begins: it dies at the step that *file* names by then, nowhere if that is empty."""
+
+    file: Path
+
+    def __call__(self) -> None:
+        """Do it."""
+        if step := self.file.read_text():
+            Doom(point=step).arm()
+
+
 def call_name(path: str, method: str = "") -> str:
     """The call behind a *path*, the same for every room, person and token: ``sendMessage``, ``PUT rooms/*/typing/*``.
 

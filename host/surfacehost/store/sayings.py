@@ -16,6 +16,8 @@ MARK = "host/say/"
 """How the id of the event begins that is the occasion to say it."""
 
 
+MOST_BYTES = 1_000_000
+"""How long what is said may be."""
 NOTED = "host/noted/"
 """How the id of the event begins that is the occasion to say that a message waits."""
 
@@ -39,6 +41,8 @@ def occasion(to: str, text: str, name: str | None, surfaces: Collection[str], *,
         raise CanNotSay(f"{to!r} names no chat")
     if not text.strip():
         raise CanNotSay("there is nothing to say")
+    if len(text.encode()) > MOST_BYTES:
+        raise CanNotSay(f"more than {MOST_BYTES} bytes")
     id_ = hashlib.sha256(name.encode()).hexdigest()[:32] if name else uuid.uuid4().hex
     return Message(
         surface=key.surface, id=MARK + id_, chat=key.chat, topic=key.thread, sender="", to=key.user,

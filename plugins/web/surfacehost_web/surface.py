@@ -113,9 +113,11 @@ class WebSurface:
         choices = [{"id": choice.id, "label": choice.label} for choice in reply.choices]
         line = Line(id=reply.id, who="agent", text=text, kind=reply.kind, to=to, files=files, choices=choices)
         number = await self._history.answer(person, chat, line)
-        if number is not None:  # else the person has erased the conversation, and nobody waits for this any more
+        if number is not None:
             [page] = await shown_page([(number, line)])
             self._tabs.finish(person, chat, to, page)
+        elif not reply.event.sender:  # else the person has erased the conversation, and waits for this no more
+            raise Undeliverable(f"nobody has the conversation {chat}")
 
     async def _decide(self, person: str, chat: str, prompt: str, text: str) -> None:
         """Show what a *prompt* came to in its place."""
