@@ -1,8 +1,13 @@
-"""What programs and the operator have said unasked: once and in order on each surface, or refused with the reason."""
+"""Both ends of a host that its people don't see: programs that have something said unasked, an agent that fails.
+
+The one is said once and in order on each surface, or refused with the reason; the other is a sentence in the person's
+language, or in the host's where the platform does not tell theirs.
+"""
 
 import asyncio
 import json
 import re
+import time
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -12,12 +17,14 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from surfacehost.texts import say
 from surfacehost_devkit.chaos.doom import DieAtStepIn
 from surfacehost_devkit.faultproxy import FaultProxy
 from surfacehost_devkit.homeserver import Homeserver
 from surfacehost_devkit.hostprocess import surface_in, wait_until
 
 from .doors import Door, MatrixDoor, TelegramDoor
+from .failing import BEGINNING, FAILURES, SECRET, FailingAgent
 from .street import GROUPS, SURFACES, Street, hear
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -41,10 +48,11 @@ NOWHERE = {
 class Sending:
     """The street, and a program that has something to say at each of its doors."""
 
-    def __init__(self, street: Street, proxy: FaultProxy, step: Path) -> None:
+    def __init__(self, street: Street, proxy: FaultProxy, step: Path, agent: FailingAgent) -> None:
         self.street = street
         self.proxy = proxy
         self.step = step
+        self.agent = agent
         self.keys: dict[str, str] = {}
         """The conversation of each door."""
         self.doors = {name.partition("_")[0]: door for name, door in street.doors.items()}
@@ -75,8 +83,11 @@ async def sending(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserv
     folder = tmp_path_factory.mktemp("unasked")
     step = folder / "step"
     step.touch()
-    settings = f'send_token = "{TOKEN}"\n[defaults]\ndm_policy = "open"\nrate_per_minute = 0\nloop_limit = 0\n'
-    async with FaultProxy.before(homeserver.url) as proxy:
+    async with FaultProxy.before(homeserver.url) as proxy, FailingAgent.serve() as agent:
+        settings = (
+            f'send_token = "{TOKEN}"\n[host]\nlocale = "ru"\n[agent]\nembedded = false\nurl = "{agent.url}"\n'
+            '[defaults]\ndm_policy = "open"\nrate_per_minute = 0\nloop_limit = 0\n'
+        )
 
         async def through(doors: dict[str, Door]) -> dict[str, str]:
             door = doors["matrix_open"]
@@ -85,10 +96,41 @@ async def sending(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserv
             return {}
 
         ways: dict[str, Any] = {"ways": {"open": ""}, "more": through, "first": DieAtStepIn(step)}
-        async with Street.of(folder, homeserver, settings, **ways) as street:
-            sending = Sending(street, proxy, step)
+        async with Street.of(folder, homeserver, settings, language="ru", **ways) as street:
+            sending = Sending(street, proxy, step, agent)
             await asyncio.gather(*(sending.meet(name) for name in SURFACES))
             yield sending
+
+
+async def test_however_the_agent_fails_people_read_a_sentence_and_nothing_of_its_providers(sending: Sending) -> None:
+    began = time.time()
+
+    async def see(door: Door) -> None:
+        for told, failure in FAILURES.items():
+            shown = len(door.shown())
+            await door.say(told)
+            [said] = (await door.until(partial(reads, shown, failure.sentence)))[shown:]
+            assert said.startswith(failure.partial), said
+            assert BEGINNING not in said.removeprefix(failure.partial)
+
+    await asyncio.gather(*(see(door) for door in sending.doors.values()))
+    sending.agent.is_down = True
+    for door in sending.doors.values():
+        await hear(door, "!new", say("ru", "new"))  # a conversation of which no connection is left
+        await hear(door, "anybody?", say("ru", "error_unreachable"))
+    sending.agent.is_down = False
+    for door in sending.doors.values():
+        everything = [text for _, text in door.signs(began)] + door.shown() + [door.growing()]
+        assert not [text for text in everything if "key-" in text or "db." in text]
+    assert SECRET in sending.street.host.log_text()
+
+
+def reads(count: int, sentence: str, said: list[str]) -> bool:
+    """Whether more than *count* is *said*, and ends with *sentence* in Russian; whatever number is in it."""
+    before, _, after = say("ru", sentence, ref="|").partition("|")
+    return (
+        len(said) > count and re.search(f"{re.escape(before)}([0-9a-f]{{4}}{re.escape(after)})?$", said[-1]) is not None
+    )
 
 
 async def test_killed_at_each_step_it_is_said_once_and_in_order(sending: Sending) -> None:
