@@ -22,9 +22,6 @@ QUESTION: Frame = {
 }  # fmt: skip
 """What it asks when told to ``choose``."""
 
-PROVIDER = "Incorrect API key provided: key-1234"
-"""What its provider says when it is to ``fail``, with a code behind that."""
-
 MORE = ", and more of it" * 8
 """How a beginning goes on that is long enough to be shown at once, on any surface."""
 
@@ -183,10 +180,6 @@ class Listener:
         if "tool" in words:
             await run.say({"type": "TOOL_CALL_START", "toolCallId": "t", "toolCallName": "search"})
         outcome = "success"
-        if "fail" in words:
-            metadata = {"runId": id_, "detail": PROVIDER}
-            await run.say({"type": "RUN_ERROR", "code": words.split()[1], "message": PROVIDER, "metadata": metadata})
-            return
         if "slow" in words:
             more = MORE * ("long" in words)  # enough to be shown while it grows
             await run.say(*[_text(f"a beginning{more}")] * ("mute" not in words))

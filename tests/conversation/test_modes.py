@@ -1,7 +1,6 @@
 """``busy = "interrupt"`` and ``"reject"`` on every surface, and what they come to when the host is killed."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -9,19 +8,20 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from surfacehost.texts import say
 from surfacehost_devkit.homeserver import Homeserver
 from surfacehost_devkit.matrixperson import MatrixPerson
 
 from .busyclubs import BUSY, IN_GROUPS, MARK, WAITS
 from .clubs import Club, club_of
 from .doors import PASSWORD, Door, MatrixDoor, TelegramDoor
-from .listener import PROVIDER, Listener
-from .street import Street, hear
+from .listener import Listener
+from .street import Street
 from .witness import Witness
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+MOST = 20
+"""How many messages are asked together."""
 LATE = "There is nothing to decide any more: it was decided, or its time has passed."
 
 
@@ -42,7 +42,7 @@ async def street(
 ) -> AsyncIterator[Street]:
     defaults = 'dm_policy = "open"\ngroup_policy = "open"\nrequire_mention = false\ndebounce_s = 0.3\n'
     settings = f'[defaults]\n{defaults}[agent]\nembedded = false\nurl = "{agent.url}"\n'
-    ways = {"collect": "", "interrupt": 'busy = "interrupt"', "reject": 'busy = "reject"'}
+    ways = {"collect": "rate_per_minute = 0", "interrupt": 'busy = "interrupt"', "reject": 'busy = "reject"'}
     folder = tmp_path_factory.mktemp("modes")
     async with Street.of(folder, homeserver, settings, ways, environ=witness.environ) as street:
         yield street
@@ -156,14 +156,18 @@ async def test_in_groups(in_groups: dict[object, asyncio.Task[None]], behaviour:
     await in_groups[behaviour]
 
 
-async def test_what_a_provider_says_is_for_the_operator_alone(street: Street) -> None:
-    async def seen(_street: Street, name: str, door: Door) -> None:
-        for code, sentence in {"auth": "error_auth", "their_own": "error_internal"}.items():
-            before, after = say("en", sentence, ref="|").split("|")
-            [told] = await hear(door, f"fail {code} {name}", before)
-            assert re.fullmatch(f"{re.escape(before)}[0-9a-f]{{4}}{re.escape(after)}", told)
-        assert PROVIDER not in "".join([*door.shown(), door.growing()])
-        assert PROVIDER in street.host.log_text()
+async def test_so_many_are_asked_together_at_most_and_none_is_dropped(street: Street, agent: Listener) -> None:
+    async def seen(street: Street, name: str, door: Door) -> None:
+        await door.say(f"slow to count, {name}")
+        run = await agent.begun(f"slow to count, {name}")
+        texts = [f"{number} of {name}" for number in range(MOST + 2)]
+        for text in texts:
+            await door.say(text)
+        await street.seen(lambda status: status["inbox"][name]["open"] == MOST + 3)
+        run.may_go_on.set()
+        for together in (texts[:MOST], texts[MOST:]):
+            await agent.run_of("\n".join(together))
+        await door.until(lambda said: "\n".join(texts[MOST:]) in said[-1])
 
     await street.on_each("collect", seen)
 

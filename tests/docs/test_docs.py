@@ -62,6 +62,16 @@ def test_every_sentence_is_said_somewhere() -> None:
     assert families <= keys
 
 
+def test_every_row_about_the_conversation_names_what_shows_it() -> None:
+    page = (ROOT / "docs/conversation.md").read_text()
+    tables = re.findall(r"^\|[^\n]*\| shown by \|\n\|[-|]+\n((?:\|.*\n)+)", page, re.MULTILINE)
+    shown = [re.findall(r"`(\w+)`", row.rpartition(" | ")[2]) for table in tables for row in table.splitlines()]
+    written = {name for file in ROOT.glob("tests/**/*.py") for name in re.findall(r"def (\w+)", file.read_text())}
+    assert len(tables) == 4
+    assert all(shown)
+    assert {name for names in shown for name in names} - written == set()
+
+
 def test_the_project_names_no_package_registry() -> None:
     hosts = ["py" + "pi.org", "python" + "hosted", "registry." + "npmjs"]
     files = [path for path in ROOT.rglob("*") if path.suffix in {".py", ".md", ".toml", ".txt", ".sh"}]

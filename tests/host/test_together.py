@@ -20,6 +20,7 @@ from surfacehost.store.transaction import Transaction
 
 TOGETHER = gathering(Behaviour(busy="interrupt", debounce_s=0))
 PERSON: dict[str, Any] = {"surface": "toy", "chat": "c", "sender": "ann", "direct": True}
+OTHER: dict[str, Any] = PERSON | {"chat": "other"}
 
 
 async def take(database: SqliteDatabase, late_s: float = 0) -> Entry | None:
@@ -88,6 +89,19 @@ async def test_what_only_has_to_be_sent_is_not_given_up(database: SqliteDatabase
     await settle(database, entry, Again(delay_s=60, error="away"))
     await ingest(database, seat, said(3, text="/stop", fast=FAST))
     assert (await database.tx(waiting.give_up, await taken(database), person=None)).count == 0
+
+
+async def test_a_message_whose_host_was_killed_is_asked_as_it_was_or_not_at_all(
+    database: SqliteDatabase, seat: Seat
+) -> None:
+    await ingest(database, seat, said(1), said(1, "other"))
+    for entry in [await taken(database), await taken(database)]:
+        await settle(database, entry, Again(delay_s=0, error="killed", counts=False))
+    await ingest(database, seat, edited("c1", "other words"), change(Redaction(id="no", of="other1", **OTHER)))
+    again = await taken(database, 1)
+    assert (again.event.id, texts(again), again.revised) == ("c1", ["text 1"], 0)
+    assert await take(database, 1) is None
+    assert "other1" not in states(database)
 
 
 async def test_what_was_parked_with_a_message_that_is_taken_back_can_be_tried_again(
