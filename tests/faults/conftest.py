@@ -9,6 +9,7 @@ import pytest_asyncio
 from tests.both.conftest import PASSWORD, Scene, unique
 from tests.faults.talk import OnMatrix, OnTelegram, Talk
 
+from surfacehost_devkit.agentprocess import AgentProcess
 from surfacehost_devkit.botapi import BotApi
 from surfacehost_devkit.faultproxy import FaultProxy
 from surfacehost_devkit.homeserver import Homeserver
@@ -80,3 +81,12 @@ async def make(tmp_path: Path, homeserver: Homeserver) -> AsyncIterator[Make]:
 async def stage(make: Make) -> Stage:
     """Everyone is there; the host is not yet started."""
     return await make()
+
+
+@pytest_asyncio.fixture
+async def agent(tmp_path: Path) -> AsyncIterator[AgentProcess]:
+    """An agent in a process of its own."""
+    process = AgentProcess(tmp_path)
+    await asyncio.to_thread(process.start)
+    yield process
+    await asyncio.to_thread(process.end)

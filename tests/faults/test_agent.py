@@ -2,8 +2,6 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -21,14 +19,6 @@ CUTS = {
     f"!demo drop {len(WHOLE)}": f"{WHOLE}\n\n{LOST}",  # after the last word, before the run has ended
     "!demo close 1012": f"{HALF}\n\n{OVERLOADED}",
 }
-
-
-@pytest_asyncio.fixture
-async def agent(tmp_path: Path) -> AsyncIterator[AgentProcess]:
-    process = AgentProcess(tmp_path)
-    await asyncio.to_thread(process.start)
-    yield process
-    await asyncio.to_thread(process.end)
 
 
 @pytest_asyncio.fixture

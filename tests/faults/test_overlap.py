@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,6 @@ CUT = in_part("echo: number 00")
 def gone(status: dict[str, Any]) -> bool:
     """Whether the host has noticed that nobody is there."""
     return all(status["ready"][name] for name in ("matrix", "telegram", "agent"))
-
-
-@pytest_asyncio.fixture
-async def agent(tmp_path: Path) -> AsyncIterator[AgentProcess]:
-    process = AgentProcess(tmp_path)
-    await asyncio.to_thread(process.start)
-    yield process
-    await asyncio.to_thread(process.end)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from uuid import uuid4
 from surfacehost import Event, Home, Invite, Message, NotReady, Reply
 from surfacehost_devkit.fakes import FakeClient, FakeMemory, FakePut
 from surfacehost_devkit.homeserver import Account, Homeserver
-from surfacehost_devkit.matrixperson import MatrixPerson
+from surfacehost_devkit.matrixperson import MatrixPerson, RoomEvent
 from surfacehost_matrix import MatrixSettings, MatrixSurface
 
 PASSWORD = "correct-horse"
@@ -189,7 +189,12 @@ async def direct_chat(person: MatrixPerson, bot: Account, *, room_version: str |
     return room
 
 
+async def answer_to(person: MatrixPerson, room: str, bot: Account, text: str, **more: Any) -> RoomEvent:
+    """The bot's first message behind a question, which is sent with *more*."""
+    question = await person.send(room, text, **more)
+    return (await person.replies(room, after=question, from_=bot.user_id))[0]
+
+
 async def asked(person: MatrixPerson, room: str, bot: Account, text: str, *, mentions: bool = False) -> str:
-    """The first words of the bot behind a question."""
-    question = await person.send(room, text, mentions=[bot.user_id] if mentions else [])
-    return (await person.replies(room, after=question, from_=bot.user_id))[0].body
+    """The words of that."""
+    return (await answer_to(person, room, bot, text, mentions=[bot.user_id] if mentions else [])).body

@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 
 import pytest
 from tests.matrix.conftest import MakePerson
-from tests.matrix.smallhost import direct_chat
+from tests.matrix.smallhost import answer_to, direct_chat
 from tests.matrix.test_poison import POISON, STATE
 from tests.matrix.test_provision import rooms_in
 from tests.matrix.test_upgrades import became, invited_to_write, upgrade
@@ -27,7 +27,7 @@ from tests.matrix.wholehost import (
 
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.hostprocess import surface_in
-from surfacehost_devkit.matrixperson import MatrixError, MatrixPerson, RoomEvent
+from surfacehost_devkit.matrixperson import MatrixError, MatrixPerson
 
 ALLOWED = re.compile(
     "del|h[1-6]|blockquote|p|a|ul|ol|sup|sub|li|b|i|u|strong|em|s|code|hr|br|div|table|thead|tbody|tr|th|td|caption|pre|"
@@ -47,22 +47,16 @@ def bot(whole: Whole) -> Account:
     return whole.bot
 
 
-async def asked(person: MatrixPerson, room: str, bot: Account, text: str, **more: object) -> RoomEvent:
-    """The bot's first message behind a question."""
-    question = await person.send(room, text, **more)  # type: ignore[arg-type]
-    return (await person.replies(room, after=question, from_=bot.user_id))[0]
-
-
 @pytest.mark.parametrize("version", ["11", "12"])
 async def test_invited_into_a_room_of_either_version_it_comes_greets_and_answers_what_is_no_notice(
     bot: Account, alice: MatrixPerson, version: str
 ) -> None:
     room = await direct_chat(alice, bot, room_version=version)
-    answer = await asked(alice, room, bot, "say **this**")
+    answer = await answer_to(alice, room, bot, "say **this**")
     assert (answer.content["msgtype"], answer.body) == ("m.text", "echo: say **this**")
     assert answer.content["m.mentions"] == {}
     await alice.send(room, "a notice", msgtype="m.notice")
-    assert (await asked(alice, room, bot, "waves", msgtype="m.emote")).body == "echo: waves"
+    assert (await answer_to(alice, room, bot, "waves", msgtype="m.emote")).body == "echo: waves"
     assert len(alice.seen.said(room, bot.user_id)) == 3
 
 
@@ -81,8 +75,8 @@ async def test_a_thread_is_a_conversation_of_its_own_and_answered_in_the_thread(
         "m.in_reply_to": {"event_id": inside},
     }
     await alice.wait_for(lambda: inside in alice.seen.receipts[room][bot.user_id])
-    assert (await asked(alice, room, bot, "!demo memory", thread=root)).body == "I remember:\n1. within"
-    assert (await asked(alice, room, bot, "!demo memory")).body == "I remember:\n1. a topic"
+    assert (await answer_to(alice, room, bot, "!demo memory", thread=root)).body == "I remember:\n1. within"
+    assert (await answer_to(alice, room, bot, "!demo memory")).body == "I remember:\n1. a topic"
 
 
 async def test_in_a_group_it_answers_who_means_it_and_nobody_else(
@@ -96,7 +90,7 @@ async def test_in_a_group_it_answers_who_means_it_and_nobody_else(
     (answer,) = await bob.replies(whole.group, after=meant, from_=bot.user_id)
     assert (answer.body, answer.content["m.mentions"]) == ("echo: and this?", {"user_ids": [bob.user_id]})
     assert answer.content["m.relates_to"] == {"m.in_reply_to": {"event_id": meant}}
-    why = await asked(bob, whole.group, bot, "why?", reply_to=answer.event_id)
+    why = await answer_to(bob, whole.group, bot, "why?", reply_to=answer.event_id)
     assert why.body.endswith("why?")
     said = bob.seen.messages(whole.group, after=silent[0], from_=bot.user_id)
     assert [one.event_id for one in said] == [answer.event_id, why.event_id]
@@ -130,7 +124,7 @@ async def test_what_is_formatted_holds_nothing_but_what_clients_allow(bot: Accou
         "<script>alert(1)</script> <img src=x onerror=alert(1)> <b onclick=x>bold</b> <a href='javascript:x'>no</a> "
         "[no](javascript:alert(1)) [no](data:text/html,x) [yes](https://example.org/?a=1&b=2) **strong**"
     )
-    answers = [await asked(alice, room, bot, hostile), await asked(alice, room, bot, "!demo markdown")]
+    answers = [await answer_to(alice, room, bot, hostile), await answer_to(alice, room, bot, "!demo markdown")]
     for answer in answers:
         found = Tags(answer.content["formatted_body"]).found
         assert all(ALLOWED.fullmatch(tag) for tag, _ in found)
@@ -163,7 +157,7 @@ async def test_put_out_and_invited_again_it_answers_from_then_on_and_banned_nobo
     with whole.process.unharmed():
         await owner.api.call("POST", "rooms", room, "ban", json={"user_id": bot.user_id})
         await owner.send(room, "and now?", mentions=[bot.user_id])
-        await asked(alice, await direct_chat(alice, bot), bot, "are you there?")
+        await answer_to(alice, await direct_chat(alice, bot), bot, "are you there?")
 
 
 @pytest.fixture
@@ -174,11 +168,11 @@ async def owner(whole: Whole) -> AsyncIterator[MatrixPerson]:
 
 async def test_an_upgraded_room_is_followed_and_stays_what_it_was(bot: Account, alice: MatrixPerson) -> None:
     room = await direct_chat(alice, bot, room_version="11")
-    await asked(alice, room, bot, "remember me")
+    await answer_to(alice, room, bot, "remember me")
     new = await upgrade(alice, room)
     await alice.invite(new, bot.user_id)
     await invited_to_write(new, alice, bot)
-    remembered = await asked(alice, new, bot, "!demo memory")
+    remembered = await answer_to(alice, new, bot, "!demo memory")
     assert remembered.body == "I remember:\n1. remember me\n2. are you here?"
     assert alice.seen.said(new, bot.user_id)[0] == "echo: are you here?"  # and no greeting: they have met
 
@@ -228,12 +222,12 @@ async def test_invitations_that_race_make_one_space_and_a_chat_can_be_added_to_i
     assert rights["invite"] == 50
     assert rule == {"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": space}]}
     assert await alice.state(ideas, "m.space.parent", space)
-    assert (await asked(alice, general, guide, "in general")).body == "echo: in general"
-    assert (await asked(alice, ideas, guide, "!demo memory")).body == "I remember nothing."
-    made = await asked(alice, ideas, guide, "/chat new Trip")
+    assert (await answer_to(alice, general, guide, "in general")).body == "echo: in general"
+    assert (await answer_to(alice, ideas, guide, "!demo memory")).body == "I remember nothing."
+    made = await answer_to(alice, ideas, guide, "/chat new Trip")
     repeated = await alice.create_room(direct=True, invite=[guide.user_id])
     await became("join", repeated, alice, guide)
-    assert (await asked(alice, repeated, guide, "another one?")).body == "echo: another one?"
+    assert (await answer_to(alice, repeated, guide, "another one?")).body == "echo: another one?"
     assert [one["name"] for one in (await alice.hierarchy(space))[1:]] == ["General", "Ideas", "Trip"], made.body
     assert not [one for one in alice.seen.invites.values() if one.inviter == guide.user_id]
 
@@ -244,13 +238,13 @@ async def test_another_bot_that_answers_whatever_is_said_is_not_answered_for_eve
     room = await alice.create_room(direct=True, invite=[whole.guide.user_id])
     await became("join", room, alice, whole.guide)
     for number in range(3):
-        await asked(alice, room, whole.guide, f"answer {number}")
+        await answer_to(alice, room, whole.guide, f"answer {number}")
     ignored = await alice.send(room, "answer 3")
     await asyncio.to_thread(
         whole.process.wait_for,
         lambda _: f"{alice.user_id} in chat {room} of guide answers faster" in whole.process.log_text(),
     )
-    assert (await asked(alice, await direct_chat(alice, bot), bot, "and you?")).body == "echo: and you?"
+    assert (await answer_to(alice, await direct_chat(alice, bot), bot, "and you?")).body == "echo: and you?"
     assert not alice.seen.messages(room, after=ignored, from_=whole.guide.user_id)
 
 
@@ -264,7 +258,7 @@ async def test_nobody_puts_words_into_anothers_mouth(whole: Whole, bot: Account,
     await mallory.edit(whole.group, waits, "what I did not say")
     _, answer = await bob.replies(whole.group, after=waits, from_=bot.user_id, count=2)
     assert answer.body == "echo: what I said"
-    last = await asked(bob, whole.group, bot, "!demo memory", mentions=[bot.user_id])
+    last = await answer_to(bob, whole.group, bot, "!demo memory", mentions=[bot.user_id])
     assert "what I said" in last.body
     assert "did not say" not in last.body
 
@@ -277,7 +271,7 @@ async def test_no_event_ends_it_or_keeps_it_from_others(whole: Whole, bot: Accou
         for kind, content in POISON + STATE + huge:
             with contextlib.suppress(MatrixError):  # this homeserver spares us some of them
                 await (alice.set_state if (kind, content) in STATE else alice.send_event)(room, kind, content)
-        assert (await asked(alice, elsewhere, bot, "and here?")).body == "echo: and here?"
+        assert (await answer_to(alice, elsewhere, bot, "and here?")).body == "echo: and here?"
         await alice.send(room, "still there?")  # which is read as the end of the very long one
         await alice.wait_for(lambda: "still there?" in alice.seen.said(room, bot.user_id)[-1])
 
@@ -292,7 +286,7 @@ async def test_an_account_that_is_no_more_is_told_and_the_others_go_on(
     )
     assert "deactivated?" in surface_in(status, "gone")["reason"]
     assert {surface_in(status, name)["state"] for name in ("matrix", "guide")} == {"up"}
-    assert (await asked(alice, room, bot, "and you?")).body == "echo: and you?"
+    assert (await answer_to(alice, room, bot, "and you?")).body == "echo: and you?"
 
 
 SHARED = {"type": "m.room.history_visibility", "state_key": "", "content": {"history_visibility": "shared"}}

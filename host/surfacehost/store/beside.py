@@ -1,7 +1,5 @@
 """The database as a command opens it: beside the host that works with it, or while none does."""
 
-import fcntl
-import os
 import sqlite3
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
@@ -9,6 +7,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from surfacehost.store import schema
+from surfacehost.store.lock import is_locked
 from surfacehost.store.sqlite import SqliteTransaction, drive, lock_of
 from surfacehost.store.transaction import StoreFailed, StoreRefused
 
@@ -49,18 +48,11 @@ class SqliteBeside:
     def is_hosted(self) -> bool:
         """Whether a host runs on it. One that starts at this very moment may not be seen. Raises StoreFailed."""
         try:
-            descriptor = os.open(lock_of(self._path), os.O_RDONLY | os.O_CLOEXEC)
+            return is_locked(lock_of(self._path))
         except FileNotFoundError:
             return False
         except OSError as error:
             raise StoreFailed(f"{lock_of(self._path)} can't be looked at: {error.strerror}") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
 
     async def look(
         self, operation: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs

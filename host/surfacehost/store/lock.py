@@ -48,9 +48,14 @@ def held(folder: Path) -> Iterator[None]:
 def is_held(folder: Path) -> bool:
     """Whether a host runs on *folder*. One that starts at this very moment may not be seen, and waits for our look."""
     try:
-        descriptor = os.open(folder / "host.lock", os.O_RDONLY | os.O_CLOEXEC)
+        return is_locked(folder / "host.lock")
     except OSError:  # there is none, or it is not ours to read: then no host of ours runs on it
         return False
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody has locked the file *path*. Raises OSError where it can't be looked at."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -66,9 +66,7 @@ class Pace:
                 try:
                     result = await call()
                 except NotReady as error:
-                    if error.retry_after is None:
-                        raise
-                    await self._limit(error.retry_after)
+                    await self._heed(error)
                 else:
                     self._is_limited = self._is_limited and is_file  # which may not have been what was counted
                     return result
@@ -86,9 +84,7 @@ class Pace:
             try:
                 return await call()
             except NotReady as error:
-                if error.retry_after is None:
-                    raise
-                await self._limit(error.retry_after)
+                await self._heed(error)
 
     async def spare(self, call: Callable[[], Awaitable[T]]) -> T | None:
         """*call* if nothing has to wait for it, else None: it was left out, as it is when it is refused.
@@ -104,9 +100,7 @@ class Pace:
         try:
             return await call()
         except NotReady as error:
-            if error.retry_after is None:
-                raise
-            await self._limit(error.retry_after)
+            await self._heed(error)
             return None
 
     async def _wait(self, give_up: float) -> None:
@@ -116,6 +110,12 @@ class Pace:
             if now + wait > give_up:
                 raise NotReady("the homeserver limits how often we may send", retry_after=wait)
             await asyncio.sleep(wait)  # the homeserver said how long
+
+    async def _heed(self, refusal: NotReady) -> None:
+        """Pause for as long as *refusal* says; raises it where it says nothing, as it is no limit then."""
+        if refusal.retry_after is None:
+            raise refusal
+        await self._limit(refusal.retry_after)
 
     async def _limit(self, seconds: float) -> None:
         log.info("the homeserver makes us wait %.1f s", seconds)
