@@ -173,7 +173,7 @@ class Reacts(Protocol):
     async def react(self, event: Event, mark: str | None) -> None:
         """Put the emoji *mark* on the message *event*, in place of one put there before; None takes it away.
 
-        It is a courtesy: what it raises is logged and no more.
+        It is a courtesy: what it raises is logged and no more. After a crash None may come where no mark is.
         """
 
 
