@@ -18,6 +18,8 @@ from surfacehost_devkit.plain import NO_TLS
 
 START_S = 30.0
 LOOK_EVERY_S = 0.05
+ANSWER_S = 20.0
+"""How long a page of it may take: a machine that is busy starts many surfaces slowly."""
 
 HARM = ("Traceback", " ERROR ", " CRITICAL ")
 """What a log has where something broke."""
@@ -105,12 +107,12 @@ class HostProcess:
 
     def status(self) -> dict[str, Any]:
         """Its /status.json."""
-        answer: dict[str, Any] = httpx.get(f"{self.address}/status.json", timeout=5, verify=NO_TLS).json()
+        answer: dict[str, Any] = httpx.get(f"{self.address}/status.json", timeout=ANSWER_S, verify=NO_TLS).json()
         return answer
 
     def readiness(self) -> tuple[int, str]:
         """Status and text of its /readyz."""
-        response = httpx.get(f"{self.address}/readyz", timeout=5, verify=NO_TLS)
+        response = httpx.get(f"{self.address}/readyz", timeout=ANSWER_S, verify=NO_TLS)
         return response.status_code, response.text
 
     def wait_ready(self, timeout_s: float = 30.0) -> Self:
