@@ -77,14 +77,15 @@ FOLLOWING = (
 
 A_NEW_CHAT = (
     "write before",
-    "write after",  # its name is noted
-    "write after",  # and that it is about to be made
+    "write after",  # that it is about to be made
     "POST createRoom before",
     "POST createRoom after",
     "write inside",
-    "write after",  # and which room it is
+    "write after",  # which room it is
     "PUT rooms/*/state/m.space.child/* before",
     "PUT rooms/*/state/m.space.child/* after",
+    "write inside",
+    "write after",  # and that it is part of the Space
     "answer inside",
     "answered",
     "PUT rooms/*/send/m.room.message/* after",

@@ -4,16 +4,17 @@ Client-server specification, "Syncing": a ``limited`` timeline has a gap before 
 """
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from typing import Any
 
 from surfacehost import NotReady
 from surfacehost_matrix.failures import Declined
 from surfacehost_matrix.homeserver import Homeserver, Page
-from surfacehost_matrix.memberships import after_arrival, may_begin_earlier
+from surfacehost_matrix.memberships import after_arrival, is_about, may_begin_earlier
 
 MOST_EVENTS = 20_000
-"""Of a room that we have come into: how far back our arrival is looked for."""
+"""Of a room that we have come into: among how many comings and goings our arrival is looked for."""
+MEMBERS = ("m.room.member",)
 
 Raw = Mapping[str, Any]
 
@@ -24,17 +25,19 @@ class NoHistory(NotReady):
     """A room's history can't be read now, while the homeserver may be well otherwise."""
 
 
-async def gap(homeserver: Homeserver, room: str, since: str, until: str) -> AsyncIterator[Sequence[Raw]]:
-    """The events of *room* between two tokens, oldest first, page by page: it may be long.
+async def gap(homeserver: Homeserver, room: str, since: str | None, until: str) -> AsyncIterator[Sequence[Raw]]:
+    """The events of *room* between two tokens, or from its beginning on, oldest first, page by page: it may be long.
 
     A page may be empty and not the last: the homeserver leaves out what we may not see after it has counted. Raises
     NotReady, NoHistory where it is this room alone.
     """
-    start: str | None = since
-    while start is not None and start != until:
+    start = since
+    while start != until:
         page = await _page(homeserver, room, start=start, end=until, forward=True)
         yield page.events
-        start = page.end if page.end != start else None
+        if page.end is None or page.end == start:
+            return
+        start = page.end
 
 
 async def arrival(
@@ -44,29 +47,71 @@ async def arrival(
 
     In a room that takes the place of one of ours it began with the room, as far back as we may see.
 
-    A new room's timeline holds what was said before we came as well; without the cut the bot would answer it. Gives an
-    empty page for each that it has asked for, then all there is. Raises NotReady, NoHistory for the room's trouble.
+    A new room's timeline holds what was said before we came as well; without the cut the bot would answer it. Page by
+    page, of which it gives empty ones while it looks. Raises NotReady, NoHistory for the room's trouble.
     """
-    events, start = list(heard), back_from
-
-    def is_more() -> bool:
-        return from_its_beginning or may_begin_earlier(events, homeserver.user_id)
-
-    while start is not None and is_more() and len(events) < MOST_EVENTS:
-        page = await _page(homeserver, room, start=start, forward=False)
-        events = [*reversed(page.events), *events]
-        start = page.end if page.end != start else None
+    if from_its_beginning:
+        if back_from is not None:
+            async for page in gap(homeserver, room, None, back_from):
+                yield page
+        yield heard
+        return
+    looking = _Looking(homeserver, room, heard)
+    start = back_from
+    while start is not None and looking.may_find_more:
+        start = await looking.look(start)
         yield ()
-    begin = 0 if from_its_beginning else after_arrival(events, homeserver.user_id)
-    if begin is None:
+    if (came := looking.came) is None:
         log.warning("%s does not show when we came; what was said there so far is left out", room)
         return
-    yield events[begin:]
+    known = [one.get("event_id") for one in heard]
+    if came not in known and back_from is not None:
+        first = await _asked(room, homeserver.behind(room, came))
+        yield first.events
+        if first.end is not None:
+            async for page in gap(homeserver, room, first.end, back_from):
+                yield page
+    yield heard[known.index(came) + 1 :] if came in known else heard
 
 
-async def _page(homeserver: Homeserver, room: str, *, start: str, end: str | None = None, forward: bool) -> Page:
+class _Looking:
+    """Looks for our arrival in a room: of what it is told nothing is kept that is not about us."""
+
+    def __init__(self, homeserver: Homeserver, room: str, heard: Sequence[Raw]) -> None:
+        self._homeserver = homeserver
+        self._room = room
+        self._own = self._about_us(heard)
+        self._looked = 0
+
+    @property
+    def came(self) -> str | None:
+        """The event with which our time there began; None where it was not found."""
+        begin = after_arrival(self._own, self._homeserver.user_id)
+        return str(self._own[begin - 1].get("event_id")) if begin else None
+
+    @property
+    def may_find_more(self) -> bool:
+        """Whether it, or an earlier one that counts, may lie further back, and not too far."""
+        return self._looked < MOST_EVENTS and may_begin_earlier(self._own, self._homeserver.user_id)
+
+    async def look(self, start: str) -> str | None:
+        """Look through those who came and went before the token *start*; where to go on, None at the beginning."""
+        page = await _page(self._homeserver, self._room, start=start, forward=False, kinds=MEMBERS)
+        self._own = [*self._about_us(page.events[::-1]), *self._own]
+        self._looked += len(page.events)
+        return page.end if page.end != start else None
+
+    def _about_us(self, events: Sequence[Raw]) -> list[Raw]:
+        return [one for one in events if is_about(one, self._homeserver.user_id)]
+
+
+async def _page(homeserver: Homeserver, room: str, **wanted: Any) -> Page:  # noqa: ANN401 - those of ``Homeserver.page``
+    return await _asked(room, homeserver.page(room, **wanted))
+
+
+async def _asked(room: str, asking: Awaitable[Page]) -> Page:
     try:
-        return await homeserver.page(room, start=start, end=end, forward=forward)
+        return await asking
     except Declined as refusal:
         if blame := refusal.blames_account():
             raise blame from refusal

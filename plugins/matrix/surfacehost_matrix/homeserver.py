@@ -115,12 +115,22 @@ class Homeserver(Device):
                 if self.nio.olm:
                     self.nio.invalidate_outbound_session(room)
 
-    async def page(self, room: str, *, start: str, end: str | None = None, forward: bool) -> Page:
-        """Up to 100 events of *room* from the token *start* on."""
-        query: dict[str, str | int] = {"from": start, "dir": "f" if forward else "b", "limit": PAGE}
-        query |= {"filter": json.dumps(TIMELINE)} | ({"to": end} if end else {})
-        answer = await self.call("GET", "rooms", room, "messages", query=query)
-        events = [self._in_clear(room, raw) for raw in answer.get("chunk") or () if isinstance(raw, dict)]
+    async def page(
+        self, room: str, *, start: str | None, end: str | None = None, forward: bool, kinds: Sequence[str] = ()
+    ) -> Page:
+        """Up to 100 events of *room* from the token *start* on, None: from its beginning; of some *kinds* alone."""
+        query: dict[str, str | int] = {"dir": "f" if forward else "b", "limit": PAGE, "filter": _only(kinds)}
+        query |= ({"from": start} if start else {}) | ({"to": end} if end else {})
+        return self._paged(room, await self.call("GET", "rooms", room, "messages", query=query), "chunk")
+
+    async def behind(self, room: str, event_id: str) -> Page:
+        """What comes right behind an event of *room*: a few events or none, and where to go on."""
+        query: dict[str, str | int] = {"limit": 1, "filter": _only(())}
+        answer = await self.call("GET", "rooms", room, "context", event_id, query=query)
+        return self._paged(room, answer, "events_after")
+
+    def _paged(self, room: str, answer: Mapping[str, Any], name: str) -> Page:
+        events = [self._in_clear(room, raw) for raw in answer.get(name) or () if isinstance(raw, dict)]
         return Page(events, answer.get("end"))
 
     async def event(self, room: str, event_id: str) -> Mapping[str, Any]:
@@ -195,3 +205,8 @@ class Homeserver(Device):
         return (
             {user: member.display_name for user, member in known.users.items() if member.display_name} if known else {}
         )
+
+
+def _only(kinds: Sequence[str]) -> str:
+    """The filter of a room's history: what we use of it, or *kinds* alone."""
+    return json.dumps({**TIMELINE, **({"types": kinds} if kinds else {})})

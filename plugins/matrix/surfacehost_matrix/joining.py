@@ -21,7 +21,7 @@ async def join(homeserver: Homeserver, room: str, *, via: str = "") -> bool:
     path = ("join", room) if via else ("rooms", room, "join")
     query = {"via": via, "server_name": via} if via else None
     try:
-        await homeserver.paced(lambda: homeserver.call("POST", *path, body={}, query=query))
+        await homeserver.apart("joins", lambda: homeserver.call("POST", *path, body={}, query=query))
     except Declined as refusal:
         if blame := refusal.blames_account():
             raise blame from refusal

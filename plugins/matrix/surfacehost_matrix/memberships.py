@@ -83,9 +83,14 @@ def direct_rooms(content: Any) -> dict[str, list[str]]:  # noqa: ANN401 - JSON
     }
 
 
+def is_about(event: Mapping[str, Any], me: str) -> bool:
+    """Whether *event* makes something of us in a room."""
+    return event.get("type") == "m.room.member" and event.get("state_key") == me
+
+
 def _membership(event: Mapping[str, Any], me: str) -> tuple[str, str]:
     """What *event* makes of us, and what we were before; empty where it is not about us."""
-    if event.get("type") != "m.room.member" or event.get("state_key") != me:
+    if not is_about(event, me):
         return "", ""
     before = mapping(mapping(event.get("unsigned")).get("prev_content"))
     return str(content_of(event).get("membership")), str(before.get("membership"))

@@ -7,9 +7,10 @@ uploads as well: so whichever is refused, none of them is asked for before the t
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from surfacehost import Memory, NotReady
 
@@ -17,11 +18,57 @@ PATIENCE_S = 60.0
 LONGEST_SPARE_S, EASING = 60.0, 0.8
 """Between two calls that may be dropped, at the most; and how that shrinks with every one that goes well."""
 
-LIMITED = "limited"
-"""The note of a pause: when it ends by the wall clock, and how long it was."""
+LIMITED, APART = "limited", "limited:"
+"""The note of a pause, and of one that is for calls of one kind: when it ends by the wall clock, how long it was."""
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+
+class Apart:
+    """Calls that homeservers limit apart from messages: joins, invitations of one person, the making of rooms.
+
+    Synapse's manual, "Ratelimiting". Their pauses may last for minutes and are easily brought about by others, who
+    invite us say: neither does a message wait for them, nor does anything wait here.
+    """
+
+    def __init__(self, memory: Memory | None = None) -> None:
+        self._memory = memory
+        self._not_before: dict[str, float] = {}
+        self._lines: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def recall(self) -> None:
+        """Go on with the pauses that an earlier process had noted. Raises NotReady when they can't be read."""
+        if self._memory is None:
+            return
+        for note, told in (await self._memory.items(APART)).items():
+            if (left := _left(told)) > 0:
+                self._not_before[note.removeprefix(APART)] = time.monotonic() + left
+            else:
+                await self._memory.set({note: None})
+
+    async def ask(self, kind: str, call: Callable[[], Awaitable[T]]) -> T:
+        """*call*, one of this *kind*, unless there is a pause for that; then, one at a time.
+
+        Raises NotReady with the time to wait, and whatever *call* raises.
+        """
+        line = self._lines.setdefault(kind, asyncio.Lock())
+        async with line if kind in self._not_before else nullcontext():
+            if (left := self._not_before.get(kind, 0.0) - time.monotonic()) > 0:
+                raise NotReady(f"the homeserver limits us: {kind}", retry_after=left)
+            try:
+                result = await call()
+            except NotReady as error:
+                if error.retry_after is not None:
+                    await self._limit(kind, error.retry_after)
+                raise
+            self._not_before.pop(kind, None)
+            return result
+
+    async def _limit(self, kind: str, seconds: float) -> None:
+        log.info("the homeserver makes us wait %.1f s: %s", seconds, kind)
+        self._not_before[kind] = max(self._not_before.get(kind, 0.0), time.monotonic() + seconds)
+        await _note(self._memory, APART + kind, self._not_before[kind] - time.monotonic())
 
 
 class Pace:
@@ -32,6 +79,7 @@ class Pace:
     """
 
     def __init__(self, memory: Memory | None = None) -> None:
+        self.apart = Apart(memory)
         self._memory = memory
         self._has_recalled = False
         self._not_before = 0.0
@@ -46,12 +94,10 @@ class Pace:
         if self._memory is None or self._has_recalled:
             return
         noted = await self._memory.get(LIMITED)
+        await self.apart.recall()
         self._has_recalled = True
-        if noted:
-            # By a clock that may have been turned: never longer than the homeserver said.
-            left = min(noted["seconds"], noted["until"] - time.time())
-            if left > 0:
-                self._hold_off(left)
+        if noted and (left := _left(noted)) > 0:
+            self._hold_off(left)
 
     async def keep(self, call: Callable[[], Awaitable[T]], *, is_file: bool = False) -> T:
         """*call*, made as soon as it may be; one with a file takes its time, so no message waits for it in the line.
@@ -120,15 +166,24 @@ class Pace:
     async def _limit(self, seconds: float) -> None:
         log.info("the homeserver makes us wait %.1f s", seconds)
         self._hold_off(seconds)
-        left = self._not_before - time.monotonic()
-        try:
-            if self._memory:
-                await self._memory.set({LIMITED: {"until": time.time() + left, "seconds": left}})
-        except NotReady as error:
-            log.warning("the homeserver's limit is not noted, and forgotten at a restart: %s", error)
+        await _note(self._memory, LIMITED, self._not_before - time.monotonic())
 
     def _hold_off(self, seconds: float) -> None:
         self._is_limited = True
         self._not_before = max(self._not_before, time.monotonic() + seconds)
         self._spare_every_s = min(max(2 * self._spare_every_s, seconds), LONGEST_SPARE_S)
         self._spare_not_before = max(self._spare_not_before, self._not_before + self._spare_every_s)
+
+
+async def _note(memory: Memory | None, note: str, left: float) -> None:
+    """Keep a pause of which so many seconds are *left*."""
+    try:
+        if memory:
+            await memory.set({note: {"until": time.time() + left, "seconds": left}})
+    except NotReady as error:
+        log.warning("the homeserver's limit is not noted, and forgotten at a restart: %s", error)
+
+
+def _left(noted: Mapping[str, float]) -> float:
+    """Seconds that are left of a pause by a clock that may have been turned: never more than the homeserver said."""
+    return min(noted["seconds"], noted["until"] - time.time())

@@ -7,21 +7,21 @@ else is state, which may be sent again without harm: what is missing or differen
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
 from surfacehost import Invite, Memory, NotReady, Undeliverable
 from surfacehost_matrix.avatars import Avatars
 from surfacehost_matrix.chats import EVERYBODY, PERSON, Chats, Notes
+from surfacehost_matrix.comparing import Comparing, asked_for, part_of
 from surfacehost_matrix.failures import Declined
 from surfacehost_matrix.homeserver import Homeserver
 from surfacehost_matrix.joining import give_up
-from surfacehost_matrix.rooms import MARK, find, joined, membership, own_mark, rename, send_state, state_in
-from surfacehost_matrix.settings import RoomSettings, SpaceSettings
-from surfacehost_matrix.tree import UPGRADED, Branch, Change, State, differences, links
+from surfacehost_matrix.rooms import MARK, find, joined, membership, own_mark, rename, send_state, server_of
+from surfacehost_matrix.settings import SpaceSettings
+from surfacehost_matrix.tree import Branch, Change
 
-SPACE = "space"
 FOUND_AGAIN = "found_again"
 """Note: the time of the last restoring after which rooms that were made since the copy were looked for."""
 AGAIN_S = 60.0
@@ -39,6 +39,7 @@ class Provisioning:
         self._memory = memory
         self._chats = chats
         self._avatars = Avatars(memory)
+        self._comparing = Comparing(space, self._avatars, chats)
         self._is_mended = False
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -60,7 +61,7 @@ class Provisioning:
                     ) from refusal
         if note["by"] != invite.id:
             return None
-        return invite.chat if self._space.shared else str(note["rooms"][_part(self._space.rooms[0])])
+        return invite.chat if self._space.shared else str(note["rooms"][part_of(self._space.rooms[0])])
 
     async def mend(self, homeserver: Homeserver) -> None:
         """Bring every Space in step with the settings, one after another, until all are; once in a process.
@@ -72,28 +73,43 @@ class Provisioning:
         for person, _ in self._chats.people():
             while True:
                 try:
-                    async with self._lock(person):
-                        note = await self._note(person)
-                        if note["done"] and note["rooms"]:
-                            await self._leave_doubles(homeserver, person, note)
-                            await self._make(homeserver, person, note)
+                    await self._mend(homeserver, person)
                 except NotReady as error:
                     await asyncio.sleep(error.retry_after or AGAIN_S)  # what the homeserver said, or its own pause
                     continue
                 except Declined as refusal:
-                    if blame := refusal.blames_account():
-                        raise blame from refusal  # the next connection goes on with it
-                    log.warning("the Space of %s is not as the settings say: %s", person, refusal)
+                    _tell(refusal, person)
                 break
         self._is_mended = True
+
+    async def keep_up(self, homeserver: Homeserver, room: str) -> None:
+        """Bring in step the Space to which *room* belongs, which has just taken the place of another, if it does.
+
+        Raises as ``mend``.
+        """
+        for person, note in self._chats.people():
+            if room not in map(self._chats.newest, note["rooms"].values()):
+                continue
+            try:
+                await self._mend(homeserver, person)
+            except Declined as refusal:
+                _tell(refusal, person)
+
+    async def _mend(self, homeserver: Homeserver, person: str) -> None:
+        async with self._lock(person):
+            note = await self._note(person)
+            if note["done"] and note["rooms"]:
+                await self._leave_doubles(homeserver, person, note)
+                await self._make(homeserver, person, note)
 
     async def plan(self, homeserver: Homeserver, person: str) -> list[str]:
         """What mending would do to the Space of *person*, a line each. Raises NotReady and Declined."""
         note = await self._note(person)
-        if not await _has_space(homeserver, person, note):
+        if not await self._has_space(homeserver, person, note):
             return []
-        missing = [f"{branch.name}: is made" for branch in self._branches(note) if branch.part not in note["rooms"]]
-        return [*missing, *(str(change) for change in await self._differences(homeserver, note))]
+        branches = self._comparing.branches(note)
+        missing = [f"{branch.name}: is made" for branch in branches if branch.part not in note["rooms"]]
+        return [*missing, *(str(change) for change in await self._comparing.differences(homeserver, note, branches))]
 
     async def find_again(self, homeserver: Homeserver, restored_at: float) -> None:
         """Learn what was made for whom since the copy that we go on with was made; once for each copy."""
@@ -111,16 +127,34 @@ class Provisioning:
         await self._memory.set({FOUND_AGAIN: restored_at})
 
     async def add(self, homeserver: Homeserver, person: str, event_id: str, name: str) -> str | None:
-        """A further room for the Space of *person*, who asked for it by the event; None where they are in none."""
+        """A further room for the Space of *person*, who asked for it by the event; None where they are in none.
+
+        It is part of the Space once all of it is done. Raises NotReady, and Declined, of which nothing is left.
+        """
         async with self._lock(person):
             note = await self._note(person)
-            if not await _has_space(homeserver, person, note):
+            if not await self._has_space(homeserver, person, note):
                 return None
-            part = f"chat {event_id}"
-            if part not in note.get("names", {}):
-                await self._keep(person, note, names=note.get("names", {}) | {part: name})
-            await self._make(homeserver, person, note)
-            return str(note["rooms"][part])
+            chat = asked_for(f"chat {event_id}", name)
+            try:
+                await self._room(homeserver, person, note, chat)
+                for change in await self._comparing.placing(homeserver, note, chat):
+                    await _apply(homeserver, change)
+            except Declined as refusal:
+                if not refusal.blames_account():
+                    await self._undo(homeserver, person, note, chat.part)
+                raise
+            await self._keep(person, note, names={chat.part: name} | note.get("names", {}))
+            return str(note["rooms"][chat.part])
+
+    async def _undo(self, homeserver: Homeserver, person: str, note: Notes, part: str) -> None:
+        """Leave what was made of a chat that can't be. Whoever dies before it is left leaves it at the next start."""
+        room = note["rooms"].get(part)
+        rooms = {one: known for one, known in note["rooms"].items() if one != part}
+        doubted = [*note.get("doubted", []), *([part] if room else [])]
+        await self._keep(person, note, opening="", rooms=rooms, doubted=doubted)
+        if room:
+            await give_up(homeserver, room, person)
 
     async def call(self, homeserver: Homeserver, room: str, name: str) -> None:
         """Give *room* another name, which the settings then don't change back. Raises NotReady and Declined."""
@@ -143,66 +177,26 @@ class Provisioning:
             shared = await self._note(EVERYBODY)
             if not shared["done"]:
                 await self._make(homeserver, EVERYBODY, shared)
-        space = shared["rooms"][SPACE]
+        space = self._comparing.space(shared)
         if await membership(homeserver, space, person) not in ("join", "invite"):
-            await homeserver.paced(lambda: homeserver.call("POST", "rooms", space, "invite", body={"user_id": person}))
+            path, body = ("rooms", space, "invite"), {"user_id": person}
+            # Invitations of one person are limited, whoever sends them: on a stock Synapse to one in five minutes.
+            await homeserver.apart(f"invitations of {person}", lambda: homeserver.call("POST", *path, body=body))
         await self._keep(person, note, done=True)
 
     async def _make(self, homeserver: Homeserver, person: str, note: Notes) -> None:
         """Make what is missing of the Space, and mend the rest; only the first time for somebody who has left it."""
-        if note["done"] and await _has_left(homeserver, note["rooms"][SPACE], person):
+        if note["done"] and await _has_left(homeserver, self._comparing.space(note), person):
             return
-        for branch in self._branches(note):
+        branches = self._comparing.branches(note)
+        for branch in branches:
             await self._room(homeserver, person, note, await self._avatars.worn(homeserver, branch))
-        for change in await self._differences(homeserver, note, upload=True):
+        for change in await self._comparing.differences(homeserver, note, branches, upload=True):
             if note["done"]:
                 log.info("mending what was made for %s: %s", person, change)
-            await homeserver.paced(
-                lambda change=change: send_state(homeserver, change.room, change.key, change.content)  # type: ignore[misc]
-            )
+            await _apply(homeserver, change)
         if not note["done"]:
             await self._keep(person, note, done=True)
-
-    async def _differences(self, homeserver: Homeserver, note: Notes, *, upload: bool = False) -> list[Change]:
-        """How what there is differs from the settings. Rooms that we are in no more are left out.
-
-        One that was upgraded is left as it is; the Space leads to what has taken its place, which somebody else made.
-        """
-        space, via = note["rooms"][SPACE], _server(homeserver)
-        found: list[Change] = []
-        reachable: dict[str, str] = {}
-        top: State = {}
-        for branch in self._branches(note):
-            room = note["rooms"].get(branch.part)
-            there = await state_in(homeserver, room) if room else None
-            if there is None:
-                continue
-            if UPGRADED in there:
-                reachable[self._chats.newest(room)] = branch.name
-                continue
-            dressed = await self._avatars.worn(homeserver, branch) if upload else await self._avatars.seen(branch)
-            if branch.is_space:
-                top = there
-            else:
-                reachable[room] = branch.name
-            wanted = dressed.state(space="" if branch.is_space else space, via=via, there=there)
-            found += differences(room, branch.name, wanted, there)
-        if top:
-            placed = differences(space, "", links(reachable, via=via), top)
-            found += [Change(space, reachable[change.key[1]], change.key, change.content) for change in placed]
-        return found
-
-    def _branches(self, note: Notes) -> Iterator[Branch]:
-        """The Space, the rooms of the settings, and those that the person asked for."""
-        names: Mapping[str, str] = note.get("names", {})
-        shared = self._space.shared
-        top = names.get(SPACE, self._space.name)
-        yield Branch(settings=self._space, part=SPACE, name=top, is_space=True, is_shared=shared)
-        for room in self._space.rooms:
-            yield Branch(settings=room, part=_part(room), name=names.get(_part(room), room.name), is_shared=shared)
-        for part, name in names.items():
-            if part.startswith("chat "):
-                yield Branch(settings=RoomSettings(name=name), part=part, name=name)
 
     async def _room(self, homeserver: Homeserver, person: str, note: Notes, branch: Branch) -> None:
         """Have the room that is *branch*: the one noted, one found, or a new one."""
@@ -215,10 +209,10 @@ class Provisioning:
         if room is None:
             await self._keep(person, note, opening=branch.part)
             event = {"type": MARK, "state_key": "", "content": mark}
-            body = branch.creation(event, space=note["rooms"].get(SPACE, ""), via=_server(homeserver))
+            body = branch.creation(event, space=self._comparing.space(note), via=server_of(homeserver))
             if branch.is_space and person != EVERYBODY:
                 body["invite"] = [person]
-            answer = await homeserver.paced(lambda: homeserver.call("POST", "createRoom", body=body))
+            answer = await homeserver.apart("new rooms", lambda: homeserver.call("POST", "createRoom", body=body))
             room = str(answer["room_id"])
             if again:
                 room = await self._only_one(homeserver, mark, room)
@@ -244,6 +238,10 @@ class Provisioning:
                 log.info("left %s, which was made for %s a second time", double, person)
         await self._keep(person, note, doubted=[])
 
+    async def _has_space(self, homeserver: Homeserver, person: str, note: Notes) -> bool:
+        space = self._comparing.space(note)
+        return bool(note["done"] and space) and not await _has_left(homeserver, space, person)
+
     def _mark(self, person: str, note: Notes, part: str) -> dict[str, Any]:
         turn = note.get("turn", 0)
         return {"surface": self._surface, "person": person, "part": part} | ({"turn": turn} if turn else {})
@@ -268,43 +266,16 @@ class Provisioning:
         return self._locks.setdefault(person, asyncio.Lock())
 
 
-async def forget(memory: Memory, person: str, *, plan: bool) -> list[str]:
-    """Forget what was made for *person*, or tell what that is. Their rooms stay, and stay known as theirs."""
-    note: Notes | None = await memory.get(PERSON + person)
-    if note is None or not (note["rooms"] or note["done"]):
-        return []
-    rooms = note["rooms"]
-    lines = (
-        [f"what was made for {person}: the Space {rooms[SPACE]} and {len(rooms) - 1} rooms"] if SPACE in rooms else []
-    )
-    lines += [f"{person} has been invited into the shared Space"] if not rooms else []
-    changes: dict[str, Any] = {PERSON + person: _forgotten(note)}
-    if person == EVERYBODY:
-        invited = [key for key, one in (await memory.items(PERSON)).items() if one["done"] and not one["rooms"]]
-        changes |= dict.fromkeys(invited)
-        lines.append(f"that {len(invited)} people were invited into it")
-    if not plan:
-        await memory.set(changes)
-    return lines
-
-
-def _forgotten(note: Notes) -> Notes:
-    """What is left of *note* once its person is to be met anew; by the turn new rooms are told from those of before."""
-    former = [*note.get("former", ()), *note["rooms"].values()]
-    return {"rooms": {}, "opening": "", "done": False, "former": former, "turn": note.get("turn", 0) + 1}
-
-
-def _part(room: RoomSettings) -> str:
-    return f"room {room.key or room.name}"
-
-
-def _server(homeserver: Homeserver) -> str:
-    return homeserver.user_id.split(":", 1)[1]
-
-
-async def _has_space(homeserver: Homeserver, person: str, note: Notes) -> bool:
-    return note["done"] and SPACE in note["rooms"] and not await _has_left(homeserver, note["rooms"][SPACE], person)
+async def _apply(homeserver: Homeserver, change: Change) -> None:
+    await homeserver.paced(lambda: send_state(homeserver, change.room, change.key, change.content))
 
 
 async def _has_left(homeserver: Homeserver, space: str, person: str) -> bool:
     return person != EVERYBODY and await membership(homeserver, space, person) in ("leave", "ban")
+
+
+def _tell(refusal: Declined, person: str) -> None:
+    """Log that a Space can't be mended. Raises what is about the account: the next connection goes on with it."""
+    if blame := refusal.blames_account():
+        raise blame from refusal
+    log.warning("the Space of %s is not as the settings say: %s", person, refusal)

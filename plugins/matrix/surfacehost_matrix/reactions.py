@@ -4,7 +4,6 @@ They are a courtesy: a refusal is logged and no more. NotReady is raised, as eve
 """
 
 import logging
-from collections.abc import Iterable
 
 from surfacehost_matrix.content import reaction
 from surfacehost_matrix.failures import Declined
@@ -13,6 +12,9 @@ from surfacehost_matrix.sent import transaction
 
 VARIATIONS = {0xFE0E: None, 0xFE0F: None, **dict.fromkeys(range(0x1F3FB, 0x1F400))}
 """Variation selectors and skin tones (Unicode emoji, UTS #51): ``👍🏽`` is a 👍."""
+
+PAGE, MOST_PAGES = 100, 20
+"""Reactions to one event that are asked for at once, and how often: anybody can react, with any number of emoji."""
 
 log = logging.getLogger(__name__)
 
@@ -56,16 +58,25 @@ async def redact(homeserver: Homeserver, room: str, event_id: str) -> None:
         log.info("%s in %s can't be taken back: %s", event_id, room, refusal)
 
 
-async def _ours(homeserver: Homeserver, room: str, event_id: str) -> Iterable[tuple[str, str]]:
-    """Our reactions to *event_id*, each with its emoji."""
-    path = ("rooms", room, "relations", event_id, "m.annotation", "m.reaction")
-    try:
-        answer = await homeserver.call("GET", *path, query={"limit": 100}, root="client/v1")
-    except Declined as refusal:
-        log.info("the reactions to %s in %s can't be read: %s", event_id, room, refusal)
-        return ()
-    return [
-        (event["event_id"], str(event.get("content", {}).get("m.relates_to", {}).get("key", "")))
-        for event in answer.get("chunk", ())
-        if event.get("sender") == homeserver.user_id
-    ]
+async def _ours(homeserver: Homeserver, room: str, event_id: str) -> list[tuple[str, str]]:
+    """Our reactions to *event_id*, each with its emoji; what of them can be had.
+
+    Oldest first: the choices of a question come before what people think of it.
+    """
+    path, found = ("rooms", room, "relations", event_id, "m.annotation", "m.reaction"), list[tuple[str, str]]()
+    query: dict[str, str | int] = {"limit": PAGE, "dir": "f"}
+    for _ in range(MOST_PAGES):
+        try:
+            answer = await homeserver.call("GET", *path, query=query, root="client/v1")
+        except Declined as refusal:
+            log.info("the reactions to %s in %s can't be read: %s", event_id, room, refusal)
+            break
+        found += [
+            (event["event_id"], str(event.get("content", {}).get("m.relates_to", {}).get("key", "")))
+            for event in answer.get("chunk", ())
+            if event.get("sender") == homeserver.user_id
+        ]
+        if not (following := answer.get("next_batch")):
+            break
+        query["from"] = str(following)
+    return found

@@ -120,6 +120,10 @@ class Requests:
         """*call*, when the homeserver's limit for the account lets us; NotReady when that is a minute away."""
         return await self.pace.keep(call)
 
+    async def apart(self, kind: str, call: Callable[[], Awaitable[T]]) -> T:
+        """*call*, of a *kind* that has a limit of its own; NotReady while that holds. See ``pace.Apart``."""
+        return await self.pace.apart.ask(kind, call)
+
     async def spare(self, call: Callable[[], Awaitable[T]]) -> T | None:
         """*call* where the limit has room to spare; None: it was left out. See ``Pace.spare``."""
         return await self.pace.spare(call)

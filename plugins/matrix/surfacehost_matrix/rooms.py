@@ -23,6 +23,11 @@ async def find(homeserver: Homeserver, mark: Mapping[str, Any], among: Iterable[
     return None
 
 
+def server_of(homeserver: Homeserver) -> str:
+    """The server that we, and the rooms that we make, are on."""
+    return homeserver.user_id.split(":", 1)[1]
+
+
 async def joined(homeserver: Homeserver) -> set[str]:
     """The rooms that we are in."""
     return set((await homeserver.call("GET", "joined_rooms"))["joined_rooms"])

@@ -37,6 +37,7 @@ from surfacehost_matrix.content import compose
 from surfacehost_matrix.discovery import locate
 from surfacehost_matrix.examine import examine
 from surfacehost_matrix.fetch import fetch
+from surfacehost_matrix.forgetting import forget
 from surfacehost_matrix.growing import Growing
 from surfacehost_matrix.homeserver import Homeserver
 from surfacehost_matrix.identity.account import Identity
@@ -46,7 +47,7 @@ from surfacehost_matrix.limits import lift_at_start
 from surfacehost_matrix.login import enter, stay
 from surfacehost_matrix.parse import UNREADABLE
 from surfacehost_matrix.prompts import Prompts
-from surfacehost_matrix.provision import Provisioning, forget
+from surfacehost_matrix.provision import Provisioning
 from surfacehost_matrix.reactions import put, take_away
 from surfacehost_matrix.reading import read_once_more
 from surfacehost_matrix.send import Sender
@@ -133,6 +134,8 @@ class MatrixSurface:
         """Follow the invitation or don't, by the settings; make what a newly met person gets, and greet."""
         homeserver = await self._connected()
         if await self._upgrades.follow(homeserver, invite):
+            if self._provisioning:
+                await self._provisioning.keep_up(homeserver, invite.chat)
             return
         if not self._settings.follows(invite.sender, direct=invite.direct):
             await self._stay_out(homeserver, invite)

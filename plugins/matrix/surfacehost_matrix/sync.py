@@ -174,9 +174,7 @@ class Sync:
         goes_on = new and await self._goes_on(room, [*info.state, *timeline.events])
         try:
             if new:
-                async for page in arrival(self._homeserver, room, heard, back_from, from_its_beginning=goes_on):
-                    await self._put()  # looking for our arrival takes a while: a sign of life
-                    await self._hear(room, page, news)
+                await self._fill(room, arrival(self._homeserver, room, heard, back_from, from_its_beginning=goes_on))
             else:
                 if back_from:
                     await self._fill(room, gap(self._homeserver, room, self._since, back_from))
