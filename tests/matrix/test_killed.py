@@ -93,6 +93,17 @@ A_NEW_CHAT = (
 )
 """From the command on. Each life begins again where it must: a step that was done before is not come to again."""
 
+NO_CHAT = (
+    "write after",  # that it is about to be made
+    "POST createRoom after",  # which was refused
+    "write before",
+    "write after",  # that it is not
+    "answer inside",
+    "PUT rooms/*/send/m.room.message/* after",
+    "settle inside",
+)
+"""What becomes of a new chat that the homeserver refuses to make."""
+
 
 @pytest_asyncio.fixture
 async def lives(homeserver: Homeserver, bot: Account, tmp_path: Path) -> AsyncIterator[Lives]:
@@ -182,6 +193,39 @@ async def test_a_space_for_all(
     rights = await alice.state(space, "m.room.power_levels")
     assert rights is not None
     assert rights["invite"] == 50
+
+
+async def test_a_chat_that_was_refused_is_told_to_be_and_never_made(
+    homeserver: Homeserver, alice: MatrixPerson, bot: Account, bots_rooms: Callable[[], Awaitable[set[str]]],
+    tmp_path: Path, stack: AsyncExitStack,
+) -> None:  # fmt: skip
+    proxy = await stack.enter_async_context(FaultProxy.before(homeserver.url))
+    settings = settings_text(proxy.url, bot, more=f"encryption = false\n{SPACE}")
+    lives = stack.enter_context(Lives.of(tmp_path / "host", settings))
+    lives.begin(Doom())
+    room = await alice.create_room(direct=True, invite=[bot.user_id])
+    space = (await alice.wait_invite(bot.user_id)).room_id
+    await alice.join(space)
+    await alice.wait_for(lambda: any(event.type == "m.space.child" for event in alice.seen.events[space]))
+    (general,) = await rooms_in(alice, space)
+    await alice.join(general["room_id"])
+    await alice.wait_for(lambda: alice.seen.said(general["room_id"], bot.user_id))
+    await lives.end()
+    refused = faults.answer(403, {"errcode": "M_FORBIDDEN", "error": "No rooms today"})
+    proxy.faults.plan("POST */createRoom", refused, times=None)
+    await alice.send(room, "/chat new Trip")
+    await die_at(lives, NO_CHAT)
+    await alice.wait_for(lambda: alice.seen.said(room, bot.user_id))
+    await lives.end()
+    proxy.faults.clear()
+    for _ in range(2):
+        lives.begin(Doom())
+        await lives.ready()
+        question = await alice.send(room, "and now?")
+        await alice.replies(room, after=question, from_=bot.user_id)
+        await lives.end()
+    assert await bots_rooms() == {room, space, general["room_id"]}
+    assert alice.seen.said(room, bot.user_id) == ["I'm not allowed to do that here.", *["echo: and now?"] * 2]
 
 
 async def test_a_space_that_is_made_after_all_is_left_at_the_next_start(

@@ -2,14 +2,16 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from tests.matrix.conftest import MakePerson
 from tests.matrix.smallhost import asked, direct_chat
 from tests.matrix.test_files import media, upload
+from tests.matrix.test_prompts import on
 from tests.matrix.test_provision import rooms_in
 from tests.matrix.test_upgrades import became, upgrade
 from tests.matrix.test_whole_more import steps_of
@@ -20,8 +22,9 @@ from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.matrixfaults import limit_exceeded
 from surfacehost_devkit.matrixperson import MatrixError, MatrixPerson
+from surfacehost_matrix.rooms import MARK
 
-CHILD = "m.space.child"
+CHILD, PARENT, LEVELS = "m.space.child", "m.space.parent", "m.room.power_levels"
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +40,16 @@ async def chief(spaces: Spaces, stack: AsyncExitStack) -> AsyncIterator[MatrixPe
 
 async def space_of(person: MatrixPerson, bot: Account) -> tuple[str, dict[str, str]]:
     """The Space into which *bot* has *person* come who invites it, and its rooms by name, in their order."""
-    seen = person.seen.events.items()
-    known = [room for room, events in seen if any((e.type, e.sender) == (CHILD, bot.user_id) for e in events)]
+    parts = {room: (await person.state(room, MARK) or {}).get("part") for room in person.seen.joined}
+    tops = [room for room, part in parts.items() if part == "space"]
+    known = [room for room in tops if (await person.members(room)).get(bot.user_id) == "join"]
     if not known:
         await person.create_room(direct=True, invite=[bot.user_id])
     space = known[0] if known else (await person.wait_invite(bot.user_id)).room_id
-    await person.join(space)
-    await person.wait_for(lambda: sum(one.type == CHILD for one in person.seen.events[space]) >= 2)
-    rooms = {room["name"]: room["room_id"] for room in await rooms_in(person, space)}
+    async with asyncio.timeout(20):
+        while len(found := await rooms_in(person, space)) < 2:
+            pass
+    rooms = {room["name"]: room["room_id"] for room in found}
     for room in rooms.values():
         await person.join(room)
     return space, rooms
@@ -146,12 +151,25 @@ async def test_what_is_too_large_is_named_whoever_sends_it_and_whoever_refuses_i
     assert answer.body == "I can't take large.bin: a file may have at most 0.3 MB.\n\necho: and this?"
     assert "hello.txt: it has more than 0.3 MB" in await asked(alice, room, team, "!demo file text 400000")
     refused = faults.answer(413, "<html>413 Request Entity Too Large</html>", unread=True)
-    spaces.proxy.faults.plan("POST */upload", refused)
+    spaces.proxy.faults.plan("POST */upload", refused, times=None)  # one that is lost with its connection comes again
     for shown in ("⚠️ hello.txt (0.2 MB) is too large for this homeserver.", "hello.txt"):
         question = await alice.send(room, "!demo file text 200000")
         said = await alice.replies(room, after=question, from_=team.user_id, count=2)
         assert [one.body for one in said] == ["Here is hello.txt.", shown]
+        spaces.proxy.faults.clear()
     assert [one.status for one in spaces.proxy.of("POST */upload")][-2:] == [413, 200]
+
+
+async def test_its_reactions_are_found_among_any_number_of_others(spaces: Spaces, alice: MatrixPerson) -> None:
+    team = spaces.team
+    room = await direct_chat(alice, team)
+    question = await alice.send(room, "!demo approve")
+    [prompt] = await alice.replies(room, after=question, from_=team.user_id)
+    await alice.wait_for(lambda: len(on(alice, room, prompt.event_id)) == 2)
+    for number in range(2, 14):
+        await alice.react(room, prompt.event_id, str(number))
+    await alice.react(room, prompt.event_id, "❌")
+    await alice.wait_for(lambda: not [who for who, _ in on(alice, room, prompt.event_id) if who == team.user_id])
 
 
 async def test_a_person_is_met_anew_when_the_operator_says_so(spaces: Spaces, stack: AsyncExitStack) -> None:
@@ -235,11 +253,48 @@ async def test_what_the_settings_say_anew_is_planned_by_the_doctor_and_mended_at
     assert chief.seen.invites.keys().isdisjoint(rooms.values())  # she left it, and that is her own affair
 
 
+async def test_a_space_that_is_upgraded_is_followed_and_a_chat_that_is_refused_there_is_never_made(
+    spaces: Spaces, chief: MatrixPerson, stack: AsyncExitStack
+) -> None:
+    gate, (space, rooms) = spaces.gate, await space_of(chief, spaces.gate)
+    _, chat, *_ = rooms.values()
+    api = await stack.enter_async_context(aclosing(MatrixApi(spaces.homeserver.url, gate.access_token)))
+    levels = await chief.state(space, LEVELS) or {}
+    path = ("rooms", space, "state", LEVELS)
+    await api.call("PUT", *path, json=levels | {"users": {**levels["users"], chief.user_id: 150}})
+    new = await upgrade(chief, space)
+    await chief.invite(new, gate.user_id)
+    rule = {"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": new}]}
+    for room in rooms.values():
+        await chief.wait_for(lambda room=room: state_of(chief, room, "m.room.join_rules") == rule)  # type: ignore[misc]
+        await chief.wait_for(lambda room=room: state_of(chief, room, PARENT, new).get("canonical"))  # type: ignore[misc]
+        await chief.wait_for(lambda room=room: state_of(chief, room, PARENT, space) == {})  # type: ignore[misc]
+
+    before = await api.call("GET", "joined_rooms")
+    assert "not allowed" in await asked(chief, chat, gate, "/chat new Paris")
+    assert await api.call("GET", "joined_rooms") == before
+    await chief.set_state(new, LEVELS, (await chief.state(new, LEVELS) or {}) | {"users": {gate.user_id: 100}})
+    spaces.process.kill()
+    await asyncio.to_thread(spaces.process.start)
+    assert "Paris" not in (await spaces.command("doctor")).stdout
+    assert "Oslo" in await asked(chief, chat, gate, "/chat new Oslo")
+    again = await chief.create_room(direct=True, invite=[gate.user_id])
+    await became("join", again, chief, gate)
+    assert [one["name"] for one in await rooms_in(chief, new)] == [*rooms, "Oslo"]
+    assert len((await api.call("GET", "joined_rooms"))["joined_rooms"]) == len(before["joined_rooms"]) + 2
+    assert not [one for one in chief.seen.invites.values() if one.inviter == gate.user_id]
+
+
+def state_of(person: MatrixPerson, room: str, kind: str, key: str = "") -> Mapping[str, Any]:
+    """What *person* was last told of a room's state."""
+    told = [one.content for one in person.seen.events[room] if (one.type, one.state_key) == (kind, key)]
+    return told[-1] if told else {"never": "told"}
+
+
 async def picture_of(spaces: Spaces, person: MatrixPerson, room: str) -> bytes:
     avatar = await person.state(room, "m.room.avatar") or {}
     return await asyncio.to_thread(media, spaces.homeserver, avatar["url"], person.account.access_token)
 
 
 def rights_of(person: MatrixPerson, room: str) -> dict[str, int]:
-    told = [event.content for event in person.seen.events[room] if event.type == "m.room.power_levels"]
-    return dict(told[-1].get("users", {})) if told else {}
+    return dict(state_of(person, room, LEVELS).get("users", {}))

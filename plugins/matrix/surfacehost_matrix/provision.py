@@ -24,6 +24,8 @@ from surfacehost_matrix.tree import Branch, Change
 
 FOUND_AGAIN = "found_again"
 """Note: the time of the last restoring after which rooms that were made since the copy were looked for."""
+MOST_REFUSED = 20
+"""Chats of one person that are known to have been refused: the commands may come back."""
 AGAIN_S = 60.0
 """Before mending goes on after the homeserver was away."""
 
@@ -129,13 +131,16 @@ class Provisioning:
     async def add(self, homeserver: Homeserver, person: str, event_id: str, name: str) -> str | None:
         """A further room for the Space of *person*, who asked for it by the event; None where they are in none.
 
-        It is part of the Space once all of it is done. Raises NotReady, and Declined, of which nothing is left.
+        It is part of the Space once all of it is done. Raises NotReady, and Declined, of which nothing is left; and
+        again when the same event comes back, since they may have been told.
         """
         async with self._lock(person):
             note = await self._note(person)
             if not await self._has_space(homeserver, person, note):
                 return None
             chat = asked_for(f"chat {event_id}", name)
+            if chat.part in note.get("refused", ()):
+                raise Declined(403, "M_FORBIDDEN", "it was refused before")
             try:
                 await self._room(homeserver, person, note, chat)
                 for change in await self._comparing.placing(homeserver, note, chat):
@@ -152,7 +157,8 @@ class Provisioning:
         room = note["rooms"].get(part)
         rooms = {one: known for one, known in note["rooms"].items() if one != part}
         doubted = [*note.get("doubted", []), *([part] if room else [])]
-        await self._keep(person, note, opening="", rooms=rooms, doubted=doubted)
+        refused = [*note.get("refused", []), part][-MOST_REFUSED:]
+        await self._keep(person, note, opening="", rooms=rooms, doubted=doubted, refused=refused)
         if room:
             await give_up(homeserver, room, person)
 
