@@ -141,6 +141,10 @@ class MatrixSurface:
             await self._stay_out(homeserver, invite)
             return
         if not await join(homeserver, invite.chat):
+            # It was taken back. One that comes in its place, told before we hear of that, is another one.
+            gone = self._chats.left(invite.chat)
+            await self._home.memory.set(gone)
+            self._chats.learn(gone)
             return
         room: str | None = invite.chat
         # Whether they may talk to us at all is asked as of a direct chat, which is what they are about to get.
