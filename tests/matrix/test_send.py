@@ -104,6 +104,24 @@ async def test_a_limit_holds_over_a_restart_and_never_longer_than_was_said(
     assert call.await_count == (0 if left else 1)
 
 
+async def test_limits_of_other_kinds_hold_up_neither_messages_nor_each_other() -> None:
+    memory, call = FakeMemory(), AsyncMock(return_value="done")
+    with pytest.raises(NotReady):
+        await Pace(memory).apart.ask("joins", AsyncMock(side_effect=NotReady(retry_after=333)))
+    pace = Pace(memory)  # after a restart
+    await pace.recall()
+    with pytest.raises(NotReady, match="joins") as caught:
+        await pace.apart.ask("joins", lambda: pytest.fail("asked too early"))
+    assert caught.value.retry_after == pytest.approx(333, abs=5)
+    assert [await pace.keep(call), await pace.spare(call), await pace.apart.ask("new rooms", call)] == ["done"] * 3
+    noted = memory.values["limited:joins"]
+    await memory.set({"limited:joins": noted | {"until": noted["until"] - 400}})
+    pace = Pace(memory)
+    await pace.recall()
+    assert await pace.apart.ask("joins", call) == "done"
+    assert "limited:joins" not in memory.values
+
+
 async def test_connections_of_one_account_keep_to_one_limit(make: MakeHost, alice: MatrixPerson, bot: Account) -> None:
     async with make() as host:
         room = await direct_chat(alice, bot)
