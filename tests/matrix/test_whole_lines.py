@@ -16,6 +16,7 @@ from urllib.parse import parse_qs
 import pytest
 import trustme
 from tests.matrix.smallhost import PASSWORD, asked, direct_chat, register
+from tests.matrix.test_prompts import on
 from tests.matrix.test_upgrades import became
 from tests.matrix.test_ways_in import Website
 from tests.matrix.wholemore import Beside
@@ -28,7 +29,7 @@ from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.matrixfaults import HISTORY, SYNC
 from surfacehost_devkit.matrixperson import MatrixPerson
 from surfacehost_matrix import homeserver as reading
-from surfacehost_matrix import requests
+from surfacehost_matrix import reactions, requests
 
 JOIN = "POST */join"
 LITTLE = 7_000_000
@@ -72,10 +73,11 @@ class Lines:
 
 
 def hurry() -> None:
-    """A sync brings ten events of a room; a homeserver that says nothing is given up sooner."""
+    """A sync brings ten events of a room, a page ten reactions; a homeserver that says nothing is given up sooner."""
     for name, value in {"PAGE": 10, "CATCHING_UP": 10, "PROBE_S": 0.5, "POLL_S": 2}.items():
         setattr(reading, name, value)
     requests.CALL_S = 3
+    reactions.PAGE = 10
 
 
 @pytest.fixture(scope="module")
@@ -279,3 +281,15 @@ async def test_a_room_that_another_client_of_the_account_has_left_is_come_into_a
             answers.append(await asked(alice, room, shaky, f"back, {is_away}?", mentions=True))
     told = [one for one in alice.seen.said(room, shaky.user_id) if one.startswith("echo: ")]
     assert told == answers == ["echo: hello?", "echo: back, False?", "echo: back, True?"]
+
+
+async def test_its_reactions_are_found_among_any_number_of_others(lines: Lines, alice: MatrixPerson) -> None:
+    bot = lines.calm
+    room = await direct_chat(alice, bot)
+    question = await alice.send(room, "!demo approve")
+    [prompt] = await alice.replies(room, after=question, from_=bot.user_id)
+    await alice.wait_for(lambda: len(on(alice, room, prompt.event_id)) == 2)
+    for number in range(2, 14):
+        await alice.react(room, prompt.event_id, str(number))
+    await alice.react(room, prompt.event_id, "❌")
+    await alice.wait_for(lambda: not [who for who, _ in on(alice, room, prompt.event_id) if who == bot.user_id])

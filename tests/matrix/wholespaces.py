@@ -16,7 +16,6 @@ from surfacehost_devkit.faultproxy import FaultProxy
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.hostprocess import HostProcess
 from surfacehost_matrix import homeserver as reading
-from surfacehost_matrix import reactions
 
 PICTURE = b"\x89PNG and so on"
 SPACE: dict[str, Any] = {"name": "Assistant", "avatar_file": "face.png", "rooms": ["General", "Ideas"]}
@@ -52,10 +51,9 @@ class Spaces:
 
 
 def short_pages() -> None:
-    """A sync brings ten events of a room, so that eleven are more than it brings; likewise for reactions."""
+    """A sync brings ten events of a room, so that eleven are more than it brings."""
     for name in ("PAGE", "CATCHING_UP"):
         setattr(reading, name, 10)
-    reactions.PAGE = 10
 
 
 @contextmanager

@@ -55,6 +55,7 @@ class Chats:
         self._surface = surface
         self._me = me
         self._notes: Notes = {}
+        self._heirs: dict[str, str] | None = None
         self._began = time.monotonic()
         self._lived = 0.0
 
@@ -64,6 +65,7 @@ class Chats:
         stored: Notes = {}
         for prefix in prefixes:
             stored |= await memory.items(prefix)
+        self._heirs = None
         kept = {key: value for key, value in self._notes.items() if not key.startswith(prefixes)}
         self._notes = kept | stored
         if LIVED not in self._notes:
@@ -73,6 +75,8 @@ class Chats:
     def learn(self, notes: Mapping[str, Any]) -> None:
         """Take over what has been stored."""
         for key, value in notes.items():
+            if key.startswith(UPGRADE):
+                self._heirs = None
             if value is None:
                 self._notes.pop(key, None)
             else:
@@ -189,12 +193,13 @@ class Chats:
 
     def newest(self, room: str) -> str:
         """The room that has taken the place of *room*, or of that one, and so on; itself as long as none has."""
+        if self._heirs is None:
+            upgrades = ((key, note) for key, note in self._notes.items() if key.startswith(UPGRADE))
+            self._heirs = {note["from"]: key.removeprefix(UPGRADE) for key, note in upgrades}
         seen = set[str]()
-        while room not in seen:
+        while room in self._heirs and room not in seen:
             seen.add(room)
-            new = str((self._notes.get(ROOM + room) or {}).get("moved", ""))
-            if (self._notes.get(UPGRADE + new) or {}).get("from") == room:
-                room = new
+            room = self._heirs[room]
         return room
 
     def unread(self, room: str, raw: Mapping[str, Any], pending: Notes) -> Notes:
