@@ -6,7 +6,7 @@ import socket
 import struct
 
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
@@ -16,6 +16,8 @@ from surfacehost_devkit.ports import HOST
 
 # Long, lest a client's idle connection is closed just when it sends again: that would be a fault nobody planned.
 _KEEP_ALIVE_S = 75
+_LINGER_S = 0.3
+"""How long more of a body that nobody wants is waited for."""
 Address = tuple[str, int]
 # Linger for 0 seconds: closing sends a reset and throws away what was not read yet.
 _NO_LINGER = struct.pack("ii", 1, 0)
@@ -59,12 +61,31 @@ class Lines:
             await hung_up(receive)
         else:
             headers = {"content-type": answer.content_type, **answer.headers}
-            await Response(answer.body, status_code=answer.status, headers=headers)(scope, receive, send)
+            response = Response(answer.body, status_code=answer.status, headers=headers)
+            await response(scope, receive, _lingering(receive, send) if "connection" in headers else send)
 
     def reset_all(self, *, spare: Address | None = None) -> None:
         """Reset every connection but one."""
         for peer in [peer for peer in self._open if peer != spare]:
             self.reset(peer)
+
+
+def _lingering(receive: Receive, send: Send) -> Send:
+    """As *send*, for an answer that ends its connection: what the client still sends is read before that.
+
+    Closed at once, the connection would be reset, and that may cost the client the answer (RFC 9112, section 9.6).
+    """
+
+    async def send_and_linger(message: Message) -> None:
+        if message["type"] != "http.response.body":
+            return await send(message)
+        await send({**message, "more_body": True})
+        with contextlib.suppress(TimeoutError):
+            while (await asyncio.wait_for(receive(), _LINGER_S)).get("more_body"):
+                pass
+        return await send({"type": "http.response.body", "body": b""})
+
+    return send_and_linger
 
 
 async def _give_half(answer: Answer, send: Send) -> None:

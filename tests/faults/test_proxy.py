@@ -72,6 +72,20 @@ async def test_a_call_can_be_refused_before_it_has_been_read(shop: Shop, proxy: 
     assert not shop.kept
 
 
+async def test_who_is_refused_while_still_sending_is_told_so(
+    shop: Shop, proxy: FaultProxy, client: httpx.AsyncClient
+) -> None:
+    proxy.faults.plan(ITEMS, faults.answer(413, "too large", unread=True), times=None)
+    for _ in range(20):
+        assert (await client.put("/items/1", content=_pieces())).status_code == 413
+    assert not shop.kept
+
+
+async def _pieces() -> AsyncIterator[bytes]:
+    for _ in range(30):
+        yield b"x" * 65_536
+
+
 @pytest.mark.parametrize(
     ("fault", "acts"),
     [

@@ -132,6 +132,7 @@ async def test_what_is_done_to_question_and_bot_meanwhile_costs_at_most_that_ans
 async def test_a_send_tells_that_a_group_has_moved_before_its_messages_do(whole: Whole) -> None:
     world, groups, old = whole.api.world, whole.api.groups, whole.moving[0]
     [carol] = [one.account for one in old.members.values() if not one.account.is_bot]
+    await world.wait_for_reply(old, timeout_s=WAIT_S)  # its greeting
     slow = world.write(carol, "@agent_bot /demo slow 1.5", old)
     await whole.at_work(old)
     new = groups.migrate(old, carol, untold=True)
