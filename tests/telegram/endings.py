@@ -101,13 +101,17 @@ DOWNLOADS: dict[str, Fault] = {
 """What becomes of the call that fetches a file that somebody sent: the last is for good, the others are repeated."""
 
 LISTENING: dict[str, Fault] = {
-    "a reset": faults.reset(),
+    # At first those after which the poll has been carried out: what it brought is in the answer that goes wrong.
     "a reset afterwards": faults.drop_after(),
     "half an answer": faults.half(),
-    "a gateway": faults.bad_gateway(),
-    "an error of the server's": faults.error(500, "Internal Server Error"),
     "garbage": faults.garbage(acts=True),
     "ok: false": faults.not_ok(acts=True),
+    "a gateway afterwards": faults.bad_gateway(acts=True),
+    "an error of the server's afterwards": faults.error(500, "Internal Server Error", acts=True),
+    "a hang afterwards": faults.hang(acts=True),
+    "a reset": faults.reset(),
+    "a gateway": faults.bad_gateway(),
+    "an error of the server's": faults.error(500, "Internal Server Error"),
     "a hang": faults.hang(),
 }
 

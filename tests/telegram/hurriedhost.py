@@ -5,11 +5,13 @@ more than a megabyte, the server of one's own what it does.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 from tests.telegram.payloads import Json, message
@@ -52,11 +54,30 @@ class Hurried(Talk):
 
     async def bring(self, person: Account, number: int, text: str) -> int:
         """What the host answers when message *number* of *person* is brought to the bot with a webhook."""
-        settings = self.api.state.webhooks[self.brought.id].settings
+        return await self.deliver(self.delivery(person, number, text))
+
+    def delivery(self, person: Account, number: int, text: str) -> bytes:
+        """What Telegram would bring of message *number* of *person*."""
         update = {"message": _message(person, number, text=text), "update_id": 900_000_000 + number}
-        headers = {"X-Telegram-Bot-Api-Secret-Token": settings.secret_token}
+        return json.dumps(update).encode()
+
+    async def deliver(self, content: bytes, *, secret: str | None = None) -> int:
+        """What the host answers when *content* is brought to the bot with a webhook, with its own secret or another."""
+        settings = self.api.state.webhooks[self.brought.id].settings
+        headers = {"X-Telegram-Bot-Api-Secret-Token": settings.secret_token if secret is None else secret}
         async with httpx.AsyncClient(trust_env=False) as client:
-            return (await client.post(settings.url, json=update, headers=headers)).status_code
+            return (await client.post(settings.url, content=content, headers=headers)).status_code
+
+    async def deliver_half(self, content: bytes) -> None:
+        """Begin to bring *content* to the bot with a webhook, and break off."""
+        settings, address = self.api.state.webhooks[self.brought.id].settings, urlsplit(self.host.address)
+        _, writer = await asyncio.open_connection(address.hostname, address.port)
+        head = f"POST {urlsplit(settings.url).path} HTTP/1.1\r\nHost: here\r\nContent-Length: {len(content)}\r\n"
+        writer.write(f"{head}X-Telegram-Bot-Api-Secret-Token: {settings.secret_token}\r\n\r\n".encode())
+        writer.write(content[: len(content) // 2])
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
 
 
 def _message(person: Account, number: int, **fields: object) -> Json:
@@ -70,7 +91,7 @@ def hurry(upload_s: float) -> None:
     prepare()
     vars(bot).update(ANSWER_S=3.0, POLL_MARGIN_S=1.0)
     vars(calls).update(UPLOAD_S=upload_s)
-    vars(fetch).update(POLL_S=2)
+    vars(fetch).update(POLL_S=2, CONFLICT_S=0.5)
     vars(readback).update(NEWS_S=1.0)
     vars(stream).update(KEEP_S=0.5, EVERY_S=0.4)
     vars(surface).update(CLOUD_BYTES=1_000_000)

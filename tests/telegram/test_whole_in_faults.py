@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -129,19 +130,54 @@ async def test_whatever_becomes_of_bringing_it_is_answered_once(hurried: Hurried
     assert [hurried.said(question) for question in asked] == [[f"echo: {name}"] for name in BRINGING]
 
 
-async def test_whatever_becomes_of_polling_it_is_answered_once(hurried: Hurried) -> None:
-    faulty, bots = hurried.api.faults, [*hurried.deliveries.values()]
-    for fault in LISTENING.values():
-        faulty.plan("getUpdates", fault)
-    asked = [
-        hurried.api.world.write(hurried.person(), name, bot=bots[number % len(bots)])
-        for number, name in enumerate(LISTENING)
-    ]
-    await hurried.until(lambda _: not faulty.is_planned)
-    await asyncio.gather(*(hurried.answer(question) for question in asked))
+async def test_what_is_not_brought_whole_or_not_by_telegram_costs_no_answer(hurried: Hurried) -> None:
+    alice = hurried.person()
+    first = await hurried.ask(alice, "before", bot=hurried.brought)
+    hurried.brought.last_message_id += 1  # that is brought by hand
+    wanted = hurried.delivery(alice, first.id + 1, "one")
+    await hurried.deliver_half(wanted)
+    told = [await hurried.deliver(wanted, secret=secret) for secret in ("", "guess")]
+    told += [await hurried.deliver(one) for one in (b"[" * 1_000_001, wanted[:-9], b"\xff", wanted, wanted)]
+    assert told == [403, 403, 413, 200, 200, 200, 200]  # refused, what can't be read would come for ever
+    asked = hurried.api.world.write(alice, "two", bot=hurried.brought)
+    await hurried.answer(asked, bot=hurried.brought)
     await hurried.rests()
-    assert [hurried.said(question) for question in asked] == [[f"echo: {name}"] for name in LISTENING]
+    assert hurried.said(first) == ["echo: one", "echo: two"]
+    await hurried.until(lambda status: status["inbox"]["brought"]["parked"] == 2)
+
+
+async def test_whatever_becomes_of_polls_that_carry_something_it_is_answered_once(hurried: Hurried) -> None:
+    """Each bot's message is in the answer to a poll that goes wrong, and would be in those that follow."""
+    faulty, bots, asked = hurried.api.faults, [*hurried.deliveries.values()], {}
+    for number, fault in enumerate(LISTENING.values()):
+        faulty.plan(f"getUpdates {bots[number % len(bots)].id}", fault)
+    for bot in bots:
+        await hurried.api.world.wait_for(lambda bot=bot: waits_in_vain(hurried, bot))  # type: ignore[misc]
+        asked[bot] = hurried.api.world.write(hurried.person(), "hello", bot=bot)
+    await hurried.until(lambda _: not faulty.is_planned)
+    await asyncio.gather(*(hurried.answer(question, bot=bot) for bot, question in asked.items()))
+    await hurried.rests()
+    assert [hurried.said(question) for question in asked.values()] == [["echo: hello"]] * len(bots)
     faulty.release()
+
+
+def waits_in_vain(hurried: Hurried, bot: Bot) -> bool | None:
+    """Whether a poll of *bot* waits for something to bring, and will go wrong."""
+    polls = hurried.api.calls.of("getUpdates")
+    is_struck = any(one.bot_id == bot.id and one.fault and one.status is None for one in polls)
+    return (is_struck and bot.queue.waiting) or None
+
+
+async def test_what_a_second_poller_got_and_did_not_confirm_is_answered_once(hurried: Hurried) -> None:
+    bot = hurried.deliveries["probe"]
+    other = asyncio.create_task(hurried.call(bot, "getUpdates", timeout=9, allowed_updates=["message"]))
+    calls = partial(hurried.api.calls.of, "getUpdates")
+    await hurried.api.world.wait_for(lambda: [one for one in calls() if one.status == 409] or None)
+    asked = hurried.api.world.write(hurried.person(), "hello", bot=bot)
+    assert await other == 200
+    assert (await hurried.answer(asked, bot=bot)).text == "echo: hello"
+    await asyncio.to_thread(hurried.host.wait_ready)
+    assert hurried.said(asked) == ["echo: hello"]
 
 
 async def test_of_two_lost_in_one_chat_each_comes_once_in_its_topic(hurried: Hurried) -> None:

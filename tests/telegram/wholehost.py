@@ -21,6 +21,7 @@ from surfacehost import asides
 from surfacehost_devkit.botapi import Account, Bot, BotApi, CallRecord, Chat, Entity, Pace, Topic
 from surfacehost_devkit.botapi import Message as Sent
 from surfacehost_devkit.hostprocess import HostProcess
+from surfacehost_devkit.ports import free_port
 from surfacehost_devkit.turnedclock import TurnedClock
 from surfacehost_telegram import moves, search, topics
 from surfacehost_telegram.budget import ChatBudget
@@ -228,8 +229,9 @@ def prepare() -> None:
 
 
 @asynccontextmanager
-async def whole_host(folder: Path) -> AsyncIterator[Whole]:
-    """Start it, ready to talk."""
+async def whole_host(folder: Path, *, mode: Literal["polling", "webhook"] = "polling") -> AsyncIterator[Whole]:
+    """Start it, ready to talk; *mode* is that of the first bot."""
+    web = f"127.0.0.1:{free_port()}"
     async with BotApi.serve(pace=Pace(hurry_wait_s=0.05, conflict_wait_s=0.05)) as api:
         bot = api.world.bot(can_read_all_group_messages=True, has_topics_enabled=True)
         gone, taken = (api.world.bot(f"{name}_bot") for name in ("gone", "taken"))
@@ -249,6 +251,9 @@ async def whole_host(folder: Path) -> AsyncIterator[Whole]:
             [host]
             locale = "en"
             log_level = "debug"
+            [web]
+            listen = "{web}"
+            public_url = "http://{web}"
             [defaults]
             dm_policy = "open"
             allow = ["{bob.id}", {", ".join(f'"{group.id}"' for group in moving)}]
@@ -258,6 +263,7 @@ async def whole_host(folder: Path) -> AsyncIterator[Whole]:
         """
         for name, one in {"telegram": bot, "gone": gone, "taken": taken, "shared": shared}.items():
             settings += f'[surfaces.{name}]\nplugin = "telegram"\ntoken = "{one.token}"\nbase_url = "{api.url}"\n'
+            settings += f'mode = "{mode if one is bot else "polling"}"\n'
         settings += 'topics = { ideas = "Ideas", tea = { name = "Tea", color = "green" } }\n'
         settings += f"topic_groups = [{forum.id}, {late.id}, {small.id}]\n"
         clock = TurnedClock(folder / "clock")

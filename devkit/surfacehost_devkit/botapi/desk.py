@@ -36,7 +36,7 @@ async def serve_call(state: State, token: str, method: str, params: Params) -> A
         files={name: len(upload.data) for name, upload in params.files.items()},
     )
     state.calls.records.append(record)
-    fault = state.faults.take(method) or state.faults.take(f"{method} {record.chat_id}")
+    fault = state.faults.take(method) or state.faults.take(f"{method} {record.chat_id or record.bot_id}")
     try:
         answer = await (
             _with_fault(state, token, record, params, fault) if fault else _act(state, token, record, params)
