@@ -111,6 +111,19 @@ def test_all_chats_together_take_fewer_than_thirty_a_second() -> None:
     assert budget.wait(1.0, frame=True) == 0
 
 
+def test_a_call_counts_for_a_second_from_its_answer_on() -> None:
+    budget = BotBudget()
+    for number in range(27):
+        budget.spend(number / 100)
+    assert budget.wait(0.5) == pytest.approx(0.5)
+    budget.answered(0.6, 0.0)
+    budget.answered(1.4, 0.01)  # which has counted no more for a while
+    assert budget.wait(1.4) == 0
+    budget.answered(1.5, 0.02, messages=25)
+    assert budget.wait(1.5) == pytest.approx(0.1)
+    assert budget.wait(1.61, messages=3) == pytest.approx(0.89)
+
+
 class Calls:
     """Something to call through the budgets; it fails as told."""
 

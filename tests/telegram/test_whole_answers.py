@@ -11,9 +11,12 @@ from tests.telegram.wholehost import WAIT_S, Whole, part, whole_host
 
 from platform_agent.showcase import long_text
 from surfacehost_devkit.botapi import Account, Chat, faults, news
+from surfacehost_devkit.botapi import Message as Sent
 from surfacehost_render.telegram.entities import units
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SLOW_S = 20.0
 
 GROWN = " ".join(f"word{number}" for number in range(1, 31))
 
@@ -22,6 +25,20 @@ GROWN = " ".join(f"word{number}" for number in range(1, 31))
 async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Whole]:
     async with whole_host(tmp_path_factory.mktemp("whole") / "host") as whole:
         yield whole
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
+async def slow(whole: Whole) -> list[Sent]:
+    """What a bot of its own is asked before all else, and answers by calls that take long.
+
+    One does at once what it shall and says so late, one does it late.
+    """
+    asked = []
+    for acts in (True, False):
+        alice = whole.person()
+        whole.api.faults.plan(f"sendMessage {alice.id}", faults.delay(SLOW_S, acts=acts))
+        asked.append(whole.api.world.write(alice, "hello", bot=whole.gone))
+    return asked
 
 
 async def test_markdown_arrives_as_entities(whole: Whole) -> None:
@@ -93,7 +110,7 @@ async def test_a_text_that_telegram_finds_too_long_comes_as_a_document(whole: Wh
     for method in ("editMessageText", "sendMessage"):
         whole.api.faults.plan(f"{method} {carol.id}", fault, times=None)
     told = [(await whole.ask(alice, "hello")), await whole.api.world.wait_for(lambda: whole.file(question))]
-    await whole.rests()
+    await whole.rests(beside="gone")
     texts = [one.content.document.data.decode() for one in told if one.content.document]
     assert texts == ["echo: hello", " ".join(f"word{number}" for number in range(1, 13))]
     assert whole.api.world.replies(question.chat, after=question) == [told[1]]
@@ -165,7 +182,7 @@ async def test_files_of_one_answer_are_albums_as_far_as_they_go_together(whole: 
             lambda question=question, last=albums[-1]: whole.shown(question)[-1:] == [last] or None,  # type: ignore[misc]
             timeout_s=WAIT_S,
         )
-    await whole.rests()
+    await whole.rests(beside="gone")
     assert [whole.shown(question) for question in wanted] == [*wanted.values()]
     words, *files = world.replies(team, after=in_topic)
     assert words.reply_to is in_topic
@@ -216,3 +233,14 @@ async def test_a_question_has_buttons_shows_what_it_came_to_and_tells_who_comes_
     await world.wait_for(lambda: whole.said(prompt)[1:] or None)
     assert whole.said(prompt)[1].startswith("There is nothing to decide any more")
     assert all(tap.answered for tap in taps)
+
+
+async def test_a_call_that_takes_nearly_half_a_minute_is_not_made_again(whole: Whole, slow: list[Sent]) -> None:
+    for question in slow:
+        await whole.api.world.wait_for_reply(question.chat, bot=whole.gone, timeout_s=SLOW_S + WAIT_S)
+    await whole.rests()
+    for question in slow:
+        [call] = whole.api.calls.of("sendMessage", chat_id=question.chat.id)
+        assert (call.status, call.ended - call.started > SLOW_S - 1) == (200, True)
+        assert not whole.api.calls.of("editMessageReplyMarkup", chat_id=question.chat.id)  # nor looked for
+    assert [whole.said(question) for question in slow] == [["echo: hello"]] * 2

@@ -4,6 +4,8 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -11,7 +13,7 @@ from tests.host.test_files import website
 from tests.telegram.hurriedhost import Hurried, hurried_host
 from tests.telegram.wholehost import WAIT_S
 
-from surfacehost_devkit.botapi import faults
+from surfacehost_devkit.botapi import FloodLimits, faults
 from surfacehost_telegram.bot import MAX_CALLS, MAX_UPLOADS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -29,16 +31,48 @@ async def hurried(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hur
 
 
 async def test_no_more_than_eight_calls_are_under_way_and_no_second_has_too_many(hurried: Hurried) -> None:
+    """Under the limits that Telegram names, also where it is slow; and what only shows that answers grow gives way."""
+    hurried.api.flood.switch(FloodLimits())
+    growing = [hurried.api.world.write(hurried.person(), "/demo stream 40 0.1", bot=hurried.bot) for _ in range(20)]
+    await hurried.api.world.wait_for(lambda: len(hurried.api.calls.of("sendMessageDraft")) > 20 or None)
     people = [hurried.person() for _ in range(70)]
-    for alice in people[:16]:  # what comes meanwhile queues up
+    for alice in people[:16]:  # what comes meanwhile queues up, and these are counted when they have taken their time
         hurried.api.faults.plan(f"sendMessage {alice.id}", faults.delay(0.8))
     await asyncio.gather(*(hurried.ask(alice, "hello") for alice in people))
     calls = [one for one in hurried.api.calls.of() if one.bot_id == hurried.bot.id and one.method != "getUpdates"]
     under_way = [sum(other.started <= one.started < other.ended for other in calls) for one in calls]
     assert max(under_way) == 8
-    told = [one.started for one in calls if one.chat_id]
-    # Those that are on their way when a second begins were counted before it.
-    assert max(sum(first <= one < first + 1 for one in told) for first in told) <= 27 + 8
+    told = [one for one in calls if one.chat_id]
+    assert max(sum(one.started - 1 < other.started <= one.started for other in told) for one in told) <= 30
+    answers = [one.started for one in told if one.chat_id in {str(alice.id) for alice in people}]
+    drafts = [one.started for one in told if one.method == "sendMessageDraft"]
+    assert not [at for at in drafts if answers[8] < at < answers[-10]]  # as long as one waits for its turn
+    assert [len(await hurried.replies(question, 1)) for question in growing] == [1] * len(growing)
+    assert hurried.api.flood.refused == 0
+    hurried.api.flood.switch(None)
+
+
+async def test_a_tap_is_answered_within_a_second_while_as_many_calls_as_may_be_are_under_way(hurried: Hurried) -> None:
+    world, calls, alice = hurried.api.world, hurried.api.calls, hurried.person()
+    prompt = await hurried.ask(alice, "/demo approve")
+    rows: Any = (prompt.content.markup or {})["inline_keyboard"]
+    people = [hurried.person() for _ in range(MAX_CALLS)]
+    for carol in people:
+        hurried.api.faults.plan(f"sendMessage {carol.id}", faults.delay(2))
+    asked = [world.write(carol, "hello", bot=hurried.bot) for carol in people]
+
+    def under_way() -> bool | None:
+        sent = [one for carol in people for one in calls.of("sendMessage", chat_id=carol.id)]
+        return [one.status for one in sent].count(None) == MAX_CALLS or None
+
+    await world.wait_for(under_way)
+    tap, at = world.tap(alice, prompt, rows[0][0]["callback_data"]), monotonic()
+    await world.wait_for(lambda: tap.answered or None)
+    assert monotonic() - at < 1
+    assert under_way()
+    await hurried.answer(prompt)
+    await hurried.rests()
+    assert [hurried.said(question) for question in asked] == [["echo: hello"]] * MAX_CALLS
 
 
 async def test_what_shows_that_answers_are_coming_leaves_a_group_room_for_them(hurried: Hurried) -> None:

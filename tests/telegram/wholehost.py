@@ -101,9 +101,9 @@ class Talk:
 
         await self.until(is_asked)
 
-    async def rests(self) -> None:
-        """Wait until no bot has anything to do."""
-        await self.until(lambda status: not any(one["open"] for one in status["inbox"].values()))
+    async def rests(self, *, beside: str = "") -> None:
+        """Wait until no bot has anything to do, the surface *beside* left out."""
+        await self.until(lambda status: not any(one["open"] for name, one in status["inbox"].items() if name != beside))
 
     async def confirmed(self, bot: Bot) -> None:
         """Wait until Telegram has been told that the host has everything that *bot* was told."""

@@ -102,5 +102,11 @@ class BotBudget:
         return 0.0 if len(self._second) < room else self._second[-room] + 1 - now
 
     def spend(self, now: float, *, messages: int = 1) -> None:
-        """Count a call."""
+        """Count a call that begins."""
+        self._second.extend([now] * messages)
+
+    def answered(self, now: float, begun: float, *, messages: int = 1) -> None:
+        """Count a call that was *begun* as one of now: when Telegram has counted it in between nobody knows."""
+        for _ in range(min(messages, self._second.count(begun))):
+            self._second.remove(begun)
         self._second.extend([now] * messages)

@@ -9,8 +9,8 @@ it.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import nullcontext
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -88,19 +88,28 @@ class ChatBudgets(BaseRateLimiter[Turn]):
                     await _wait_until_free(lambda: self._bot.wait(monotonic(), messages=turn.messages))
                 if budget.penalty(monotonic()):
                     continue  # it came while this call waited for one of the few that may be under way
-                if endpoint not in _FREE:
-                    # Not sooner: what queues up while Telegram is slow would come all at once when it no longer is.
-                    self._bot.spend(monotonic(), messages=turn.messages)
-                try:
-                    if turn.before is not None:
-                        await turn.before()
-                    return await call()
-                except Flooded as error:
-                    # A call may outlive what is known of its chat, which is then counted anew.
-                    for one in (budget, self._budgets.setdefault(chat, budget)):
-                        one.shut(monotonic(), error.seconds)
-                    await self._note(chat, error.seconds)
-                    raise
+                # Not sooner: what queues up while Telegram is slow would come all at once when it no longer is.
+                with nullcontext() if endpoint in _FREE else self._counted(turn):
+                    try:
+                        if turn.before is not None:
+                            await turn.before()
+                        return await call()
+                    except Flooded as error:
+                        # A call may outlive what is known of its chat, which is then counted anew.
+                        for one in (budget, self._budgets.setdefault(chat, budget)):
+                            one.shut(monotonic(), error.seconds)
+                        await self._note(chat, error.seconds)
+                        raise
+
+    @contextmanager
+    def _counted(self, turn: Turn) -> Iterator[None]:
+        """Count what is done inside as one call among those of all chats."""
+        begun = monotonic()
+        self._bot.spend(begun, messages=turn.messages)
+        try:
+            yield
+        finally:
+            self._bot.answered(monotonic(), begun, messages=turn.messages)
 
     async def rekey(self, old: str, new: str) -> Json:
         """The group *old* is the chat *new* from now on: its penalty holds there as well.
