@@ -1,13 +1,14 @@
 """Anything a model may write: no crash, no limit broken, no word lost."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surfacehost_devkit.botapi.entities import format_text
+from surfacehost_devkit.botapi.entities import format_text, units
+from surfacehost_devkit.botapi.entities.entity import FOUND
 from surfacehost_render import close_open_fences, matrix, matrix_parts, plain, telegram
 from surfacehost_render.telegram.formula import by_hand
 
@@ -35,6 +36,38 @@ def answers(draw: st.DrawFn, *, longest: int = 60) -> str:
     return "".join(f"w{index}w" if piece == "WORD" else piece for index, piece in enumerate(pieces))
 
 
+FORMS = {"**": "bold", "*": "italic", "~~": "strikethrough", "||": "spoiler"}
+PLACES = {"\n\n": "", "\n\n> ": "blockquote", "\n\n# ": "bold", "\n\n- ": "", "\n\n1. ": "", "\n\nan 😀 then ": ""}
+
+
+@st.composite
+def wrapped_words(draw: st.DrawFn) -> tuple[str, set[str]]:
+    """A word in a paragraph of its own and in forms that nest, and these forms."""
+    wraps = draw(st.lists(st.sampled_from([*FORMS]), max_size=3, unique=True))
+    inside, forms = "WORD", {FORMS[one] for one in wraps}
+    last = draw(st.sampled_from(["", "", "code", "text_link"]))
+    if last == "code":
+        inside, forms = "`WORD`", set()  # nothing but a quote is shown together with code
+    if last == "text_link":
+        inside = "[WORD](https://a.io/b)"
+    for one in wraps:
+        inside = f"{one}{inside}{one}"
+    place = draw(st.sampled_from([*PLACES]))
+    around = {PLACES[place]} - ({"bold"} if last == "code" else set())
+    return place + inside, (forms | around | {last}) - {""}
+
+
+def marked(text: str, entities: Iterable[tuple[str, str, int, int]]) -> set[tuple[str, str, int]]:
+    """Which signs of *text* have which form; places count from the first that is no blank."""
+    raw, begin = text.encode("utf-16-le"), units(text) - units(text.lstrip())
+    return {
+        (kind, argument, at - begin)
+        for kind, argument, offset, length in entities
+        for at in range(offset, offset + length)
+        if raw[2 * at : 2 * at + 2].decode("utf-16-le", "replace").strip()
+    }
+
+
 def words(text: str) -> list[str]:
     return re.findall(r"w\d+w", text)
 
@@ -54,6 +87,28 @@ def test_the_bot_api_keeps_every_message_as_it_is(markdown: str) -> None:
         marks = [entity.to_json() for entity in message.entities]
         kept = format_text(message.text, "", marks, commands=False, knows_user=lambda _: False)
         assert kept.text.strip() == message.text.strip()
+        # Addresses are not compared: the server writes them its own way, with a slash behind the host, say.
+        given = [(one.type, one.language or "", one.offset, one.length) for one in message.entities]
+        held = [
+            (one.type, one.argument if one.type == "pre" else "", one.offset, one.length)
+            for one in kept.entities
+            if one.type not in FOUND
+        ]
+        assert marked(kept.text, held) == marked(message.text, given)
+
+
+@given(st.lists(wrapped_words(), min_size=1, max_size=40), st.integers(60, 4096), st.integers(8, 100))
+def test_telegram_loses_no_formatting(pieces: list[tuple[str, set[str]]], limit: int, most: int) -> None:
+    """Every word has the forms it was written in, and no other, wherever messages begin and end."""
+    markdown = "".join(piece.replace("WORD", f"w{index}w") for index, (piece, _) in enumerate(pieces))
+    shown: dict[str, set[str]] = {}
+    for message in telegram(markdown, limit=limit, max_entities=most):
+        raw = message.text.encode("utf-16-le")
+        for found in re.finditer(r"w\d+w", message.text):
+            at = units(message.text[: found.start()])
+            shown[found[0]] = {one.type for one in message.entities if one.offset <= at < one.offset + one.length}
+        assert all(raw[2 * one.offset : 2 * (one.offset + one.length)].decode("utf-16-le") for one in message.entities)
+    assert shown == {f"w{index}w": forms for index, (_, forms) in enumerate(pieces)}
 
 
 @given(texts, st.integers(16, 60), st.integers(1, 8))
