@@ -15,7 +15,7 @@ from telegram import (
     ReplyParameters,
 )
 from telegram.ext import ExtBot
-from tests.botapi.conftest import RESULTS
+from tests.botapi.judge import RESULTS
 
 from surfacehost_devkit.botapi import Account, Bot, BotApi, Chat, Groups, World, media, news
 from surfacehost_devkit.botapi.methods import METHODS

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+from tests.botapi.judge import judge_update
 from tests.telegram.payloads import Json, message
 from tests.telegram.wholehost import Talk, prepare
 
@@ -83,7 +84,9 @@ class Hurried(Talk):
 def _message(person: Account, number: int, **fields: object) -> Json:
     chat = {"id": person.id, "first_name": "Alice", "type": "private"}
     who = {"id": person.id, "is_bot": False, "first_name": "Alice", "language_code": "en"}
-    return {**message(chat)["message"], "message_id": number, "from": who, **fields}
+    told = {**message(chat)["message"], "message_id": number, "from": who, **fields}
+    judge_update({"update_id": number, "message": told})
+    return told
 
 
 def hurry(upload_s: float) -> None:

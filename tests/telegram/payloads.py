@@ -56,6 +56,7 @@ def membership(chat: Json, was: str, now: str, **more: object) -> Json:
 _MAY = (
     "can_be_edited can_manage_chat can_delete_messages can_manage_video_chats can_restrict_members can_promote_members"
     " can_change_info can_invite_users is_anonymous can_post_stories can_edit_stories can_delete_stories"
+    " can_send_welcome_messages"
 )
 _MAY_NOT = (
     "can_send_messages can_send_audios can_send_documents can_send_photos can_send_videos can_send_video_notes"

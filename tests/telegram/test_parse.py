@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from telegram import Update
+from tests.botapi.judge import judge_update
 from tests.telegram.payloads import ALICE, FORUM, GROUP, ME, PRIVATE, SUPERGROUP, Json, mark, membership, message, said
 
 from surfacehost import Attachment, Edit, Event, Invite, Message
@@ -12,6 +13,7 @@ from surfacehost_telegram.parse import Moved, parse
 
 
 def event(raw: Json) -> Event | Moved | None:
+    judge_update(raw)
     return parse(Update.de_json(raw), ME, "tg")
 
 
@@ -226,7 +228,7 @@ def test_not_from_a_person(change: Json) -> None:
 def test_channel_posts_are_no_events() -> None:
     post = {"message_id": 1, "chat": {"id": -1009, "type": "channel", "title": "News"}, "date": 1, "text": "x"}
     assert event({"update_id": 1, "channel_post": post}) is None
-    assert event({"update_id": 1, "something_new": {"of": "tomorrow"}}) is None
+    assert parse(Update.de_json({"update_id": 1, "something_new": {"of": "tomorrow"}}), ME, "tg") is None
 
 
 BOT: Json = {"id": ME.id, "is_bot": True, "first_name": "Agent"}

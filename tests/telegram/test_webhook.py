@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from tests.botapi.judge import judge_update
 from tests.telegram.conftest import Desk, Host
 from tests.telegram.payloads import PRIVATE, message
 
@@ -125,7 +126,9 @@ async def test_what_cannot_be_stored_comes_again(way: Way, api: BotApi) -> None:
 
 async def test_what_comes_in_disorder_is_stored_in_order(way: Way) -> None:
     def update(number: int) -> dict[str, Any]:
-        return {**message(PRIVATE, str(number), message_id=number), "update_id": number}
+        raw = {**message(PRIVATE, str(number), message_id=number), "update_id": number}
+        judge_update(raw)
+        return raw
 
     assert await way.bring(update(10)) == 200
     assert await asyncio.gather(*(way.bring(update(number)) for number in (14, 13, 11, 12))) == [200] * 4

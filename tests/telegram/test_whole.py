@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from tests.botapi.judge import judge_update
 from tests.telegram.payloads import SUPERGROUP, membership, message
 from tests.telegram.wholehost import WAIT_S, Whole, whole_host
 
@@ -184,6 +185,7 @@ async def test_channels_are_ignored_and_whoever_writes_in_the_name_of_one(whole:
     named["from"] = {"id": whole.bob.id, "is_bot": False, "first_name": "Bob"}
     with whole.host.unharmed():
         for update in ({"my_chat_member": came}, {"channel_post": post}, {"message": named}):
+            judge_update({"update_id": 1, **update})
             whole.bot.queue.put_raw(update)
         assert (await whole.ask(whole.person(), "and me?")).text == "echo: and me?"
         await whole.rests()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from tests.botapi.judge import judge_call
 from tests.telegram.test_files import SHOWN
 from tests.telegram.wholehost import WAIT_S, Whole, part, whole_host
 
@@ -244,3 +245,15 @@ async def test_a_call_that_takes_nearly_half_a_minute_is_not_made_again(whole: W
         assert (call.status, call.ended - call.started > SLOW_S - 1) == (200, True)
         assert not whole.api.calls.of("editMessageReplyMarkup", chat_id=question.chat.id)  # nor looked for
     assert [whole.said(question) for question in slow] == [["echo: hello"]] * 2
+
+
+async def test_every_call_is_one_that_the_bot_api_has(whole: Whole) -> None:
+    """As another client's authors read the Bot API, with what the host has said to Telegram by now."""
+    calls = whole.api.calls.of()
+    for call in calls:
+        judge_call(call)
+    assert {call.method for call in calls} >= {
+        *("getMe", "getUpdates", "getMyCommands", "setMyCommands", "sendMessage", "sendMessageDraft", "sendChatAction"),
+        *("editMessageText", "answerCallbackQuery", "setMessageReaction", "sendPhoto", "sendDocument", "sendVoice"),
+        *("sendAudio", "sendVideo", "sendAnimation", "sendMediaGroup"),
+    }

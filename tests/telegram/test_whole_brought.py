@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from tests.botapi.judge import judge_call
 from tests.telegram.test_whole import (  # noqa: F401  they are run here as well
     test_a_send_tells_that_a_group_has_moved_before_its_messages_do,
     test_a_topic_and_general_are_conversations_of_their_own,
@@ -66,6 +67,13 @@ async def test_an_album_that_is_brought_piece_by_piece_is_one_message(whole: Who
 
 
 async def test_nobody_has_asked_for_updates(whole: Whole) -> None:
-    """Nothing of the above came in by a poll, nor did Telegram have to bring anything twice."""
+    """Nothing of the above came in by a poll."""
     assert not [one for one in whole.api.calls.of("getUpdates") if one.bot_id == whole.bot.id]
-    assert whole.api.state.webhooks[whole.bot.id].last_error_message == ""
+
+
+async def test_every_call_is_one_that_the_bot_api_has(whole: Whole) -> None:
+    """As another client's authors read the Bot API, with what the host has said to Telegram by now."""
+    calls = whole.api.calls.of()
+    for call in calls:
+        judge_call(call)
+    assert {call.method for call in calls} >= {"setWebhook", "getWebhookInfo", "leaveChat"}

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from tests.botapi.judge import judge_call
 from tests.telegram.wholehost import WAIT_S, Whole, whole_host
 
 from surfacehost_devkit.botapi import CallRecord, Chat, faults
@@ -306,6 +307,14 @@ async def test_a_penalty_of_minutes_is_kept_also_over_a_kill_and_ends(whole: Who
     await asyncio.to_thread(whole.host.start)
     await whole.replies(late, 2)
     assert {*whole.said(late)} == {"echo: late", "echo: in a conversation of its own"}
+
+
+async def test_every_call_is_one_that_the_bot_api_has(whole: Whole) -> None:
+    """As another client's authors read the Bot API, with what the host has said to Telegram by now."""
+    calls = whole.api.calls.of()
+    for call in calls:
+        judge_call(call)
+    assert {call.method for call in calls} >= {"createForumTopic", "editForumTopic"}
 
 
 async def test_no_token_is_in_any_file_or_log(whole: Whole) -> None:
