@@ -3,10 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.host.scrapbook import installed
 
 from surfacehost_devkit.chaos import Storm, at_any_moment, at_every_point
+from surfacehost_devkit.chaos.storm import Death
 
 pytestmark = pytest.mark.timeout(400)  # many lives
 
@@ -43,7 +46,22 @@ class LogbookSide:
         lines = [json.loads(line) for line in answers.read_text().splitlines()] if answers.exists() else []
         said = [json.loads(line) for line in (self._folder / "said.jsonl").read_text().splitlines()]
         by = {line["id"]: line["who"] for line in said}
-        return [line["text"] for line in lines if by[line["to"]] == conversation]
+        return [text for line in lines if by[line["to"]] == conversation for text in self._read(line)]
+
+    def _read(self, line: Mapping[str, Any]) -> list[str]:
+        return [line["text"]]
+
+
+class ScrapbookSide(LogbookSide):
+    """One whose platform shows the files of an answer together."""
+
+    name = "scrapbook"
+
+    def table(self) -> str:
+        return f'[surfaces.scrapbook]\nfolder = "{self._folder}"\n'
+
+    def _read(self, line: Mapping[str, Any]) -> list[str]:
+        return [line["text"] or "", *(content for _, content in line["files"])]
 
 
 async def test_killed_at_every_step_and_at_any_moment(tmp_path: Path) -> None:
@@ -54,3 +72,18 @@ async def test_killed_at_every_step_and_at_any_moment(tmp_path: Path) -> None:
         verdict = (await storm.calm())["logbook"]
     assert verdict.examples == []
     assert verdict.asked > 10
+
+
+async def test_killed_while_files_of_an_answer_are_shown_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in installed(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    side = ScrapbookSide(tmp_path / "book")
+    async with Storm.over(tmp_path / "host", [side], every_s=0.2, albums=True) as storm:
+        where = [("answer inside", 2), ("answered", 2), ("send_next after", 3), *(("sent", nth) for nth in (2, 3, 4))]
+        await storm.rage([*(Death(surface=side.name, point=at, nth=nth) for at, nth in where), *at_any_moment(2, 1)])
+        assert storm.missed == []
+        verdict = (await storm.calm())["scrapbook"]
+    assert verdict.examples == []
+    assert any(text.endswith("album") for texts in storm.said.values() for text in texts)

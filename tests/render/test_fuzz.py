@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from surfacehost_devkit.botapi.entities import format_text, units
 from surfacehost_devkit.botapi.entities.entity import FOUND
 from surfacehost_render import close_open_fences, matrix, matrix_parts, plain, telegram
+from surfacehost_render.clean import clean
 from surfacehost_render.telegram.formula import by_hand
 
 Faults = Callable[..., list[str]]
@@ -186,4 +187,4 @@ def test_closing_fences_twice_adds_nothing(markdown: str) -> None:
 
 def fence_languages(markdown: str) -> list[str]:
     """Words after a fence: a code block's language, which plain text does not show."""
-    return words("".join(re.findall(r"(?:```|~~~)[^\n]*", markdown)))
+    return words("".join(re.findall(r"(?:```|~~~)[^\n]*", clean(markdown))))  # what vanishes may have parted a fence

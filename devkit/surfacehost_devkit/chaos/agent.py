@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from surfacehost_devkit.chaos.script import answer_to
+from surfacehost_devkit.chaos.script import answer_to, files_to
 
 PIECES = 4
 """In how many pieces an answer comes."""
@@ -75,7 +76,15 @@ class ScriptedAgent:
             await asyncio.sleep(SLOW_S / PIECES if run["text"].endswith("slow") else 0)
             await _send(socket, type="TEXT_MESSAGE_CONTENT", messageId=run_id, delta=answer[start : start + size])
         await _send(socket, type="TEXT_MESSAGE_END", messageId=run_id)
+        for number, content in enumerate(files_to(run["text"])):
+            await _send(socket, type="CUSTOM", name="file", value=_file(f"{number}.txt", content.encode()))
         await _send(socket, type="RUN_FINISHED", runId=run_id, threadId="-")
+
+
+def _file(name: str, content: bytes) -> Mapping[str, object]:
+    """A file in the answer: docs/agent-contract.md."""
+    source = {"type": "data", "value": b64encode(content).decode(), "mimeType": "text/plain"}
+    return {"type": "document", "source": source, "metadata": {"name": name, "size": len(content)}}
 
 
 async def _send(socket: ServerConnection, **event: object) -> None:

@@ -1,8 +1,9 @@
 """What people say in a storm, and what they are to hear: every line of every answer tells which one it is.
 
-A message is ``17``, or ``17 long``, ``17 slow``, ``17 declined``. Its answer has the lines ``17:1 of 3`` and so on, or
-is the host's sentence for a request that the agent declines. So what somebody has heard, in the order in which they
-heard it, shows what is missing, what came twice and what came too early, down to a part of an answer.
+A message is ``17``, or ``17 long``, ``17 slow``, ``17 declined``, ``17 album``. Its answer has the lines ``17:1 of 3``
+and so on, those of an album behind the first in a file each, or is the host's sentence for a request that the agent
+declines. So what somebody has heard, in the order in which they heard it, shows what is missing, what came twice and
+what came too early, down to a part of an answer.
 """
 
 import random
@@ -12,6 +13,9 @@ from dataclasses import dataclass
 
 DECLINED = "The assistant declined to answer this."
 """How the sentence of an error of the kind ``content_refused`` begins."""
+
+LINES = 3
+"""How many lines an answer has that is long, or an album."""
 
 _MARK = re.compile(rf"(\d+):(\d+) of (\d+)|{re.escape(DECLINED)}")
 _FILLING = "Whoever reads this far has heard it all, and heard it once. "
@@ -37,9 +41,17 @@ def answer_to(text: str, part_chars: int) -> str | None:
     number, _, kind = text.partition(" ")
     if kind == "declined":
         return None
-    lines = 3 if kind == "long" else 1
+    if kind == "album":
+        return f"{number}:1 of {LINES}"
+    lines = LINES if kind == "long" else 1
     filling = "\n\n" + _FILLING * (part_chars // 2 // len(_FILLING)) if kind == "long" else ""
     return "\n\n".join(f"{number}:{line} of {lines}{filling}" for line in range(1, lines + 1))
+
+
+def files_to(text: str) -> list[str]:
+    """What is in the files of the agent's answer to *text*."""
+    number, _, kind = text.partition(" ")
+    return [f"{number}:{line} of {LINES}" for line in range(2, LINES + 1)] if kind == "album" else []
 
 
 def wanted(texts: Iterable[str]) -> list[Line]:
@@ -47,7 +59,7 @@ def wanted(texts: Iterable[str]) -> list[Line]:
     heard: list[Line] = []
     for text in texts:
         number, _, kind = text.partition(" ")
-        lines = 3 if kind == "long" else 1
+        lines = LINES if kind in ("long", "album") else 1
         heard += [Line()] if kind == "declined" else [Line(int(number), n, lines) for n in range(1, lines + 1)]
     return heard
 

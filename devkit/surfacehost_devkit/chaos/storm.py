@@ -47,6 +47,8 @@ class Storm:
     agent: ScriptedAgent
     sides: Sequence[Side]
     every_s: float
+    albums: bool = False
+    """Whether every second answer has files, for sides whose ``heard`` gives what is in each."""
     said: defaultdict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     deaths: list[Death] = field(default_factory=list)
     missed: list[Death] = field(default_factory=list)
@@ -60,6 +62,7 @@ class Storm:
         sides: Sequence[Side],
         *,
         every_s: float = 1.5,
+        albums: bool = False,
         settings: str = "",
         first: Callable[[], None] | None = None,
     ) -> AsyncIterator["Storm"]:
@@ -86,7 +89,7 @@ class Storm:
                 {settings}
             """ + "".join(side.table() for side in sides)
             lives = stack.enter_context(Lives.of(folder, text, first))
-            storm = cls(lives, agent, sides, every_s)
+            storm = cls(lives, agent, sides, every_s, albums)
             await storm._meet()
             yield storm
 
@@ -149,7 +152,8 @@ class Storm:
         pause_s = random.uniform(0, self.every_s)  # noqa: S311 - people don't speak in step
         while not await _happens(over, pause_s):
             if len(wanted(said)) - len(heard(await side.heard(conversation))) < MOST_OPEN:
-                text = text_of(len(said) + 1)
+                number = len(said) + 1
+                text = f"{number} album" if self.albums and number % 2 == 0 else text_of(number)
                 said.append(text)
                 await side.say(conversation, text)
             pause_s = self.every_s * random.uniform(0.7, 1.3)  # noqa: S311 - a person's own pace
