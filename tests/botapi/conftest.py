@@ -16,6 +16,7 @@ from surfacehost_devkit.botapi.state import State
 from surfacehost_devkit.botapi.updates import UpdateQueue
 from surfacehost_devkit.faults import Answer
 
+
 @pytest.fixture(autouse=True)
 def judge(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Validate every update and every result of every test with aiogram's models; counts what it saw, by kind too."""

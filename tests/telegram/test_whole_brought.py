@@ -1,6 +1,6 @@
 """Whatever comes in with updates that Telegram brings instead of being asked for them: the same tests once more.
 
-What goes wrong on that way, and albums of groups, are in test_whole_in_faults.py, test_process.py and
+What goes wrong on that way is in test_whole_in_faults.py, test_process.py and
 tests/chaos/test_brought.py.
 """
 
@@ -12,6 +12,7 @@ from tests.botapi.judge import judge_call
 from tests.telegram.test_whole import (  # noqa: F401  they are run here as well
     test_a_send_tells_that_a_group_has_moved_before_its_messages_do,
     test_a_topic_and_general_are_conversations_of_their_own,
+    test_an_album_is_one_message,
     test_blocked_it_gives_the_answer_up_and_unblocked_it_answers,
     test_channels_are_ignored_and_whoever_writes_in_the_name_of_one,
     test_in_a_group_it_answers_who_means_it_and_nobody_else,
@@ -54,16 +55,6 @@ async def test_a_group_moves_by_its_own_messages_and_all_is_marked_while_it_is_a
     assert [one.text for one in world.replies(new)] == ["I waited 1.5 s.", "I remember:\n\n1. /demo slow 1.5"]
     await world.wait_for(lambda: not asked.reactions.get(whole.bot.id) or None)  # which no answer waits for
     assert whole.said(slow) == []
-
-
-async def test_an_album_that_is_brought_piece_by_piece_is_one_message(whole: Whole) -> None:
-    alice = whole.person()
-    for caption in ("", "which one?", ""):
-        last = whole.api.world.send_media(alice, "photo", bot=whole.bot, album="7", caption=caption)
-    line = "\nattachment: image photo.jpg (image/jpeg, 5 bytes)"
-    assert (await whole.answer(last)).text == f"echo: which one?{line * 3}"
-    await whole.rests()
-    assert len(whole.said(last)) == 1
 
 
 async def test_nobody_has_asked_for_updates(whole: Whole) -> None:
