@@ -114,8 +114,8 @@ async def test_what_is_asked_often_needs_no_scan(database: SqliteDatabase, seat:
 def reads_everything(step: str) -> bool:
     """Whether a *step* of a plan goes through all that was ever handled; what is open or old has indexes of its own.
 
-    A start goes through the conversations, which are few compared to what was said in them, the chats that moved, and the
-    latest two thousand events.
+    A start goes through the conversations, which are few compared to what was said in them, the chats that moved,
+    and the latest two thousand events.
     """
     is_scan = step.startswith("SCAN") or step.endswith("(surface=?)")
     return is_scan and not any(
