@@ -8,10 +8,10 @@ from typing import Any
 from surfacehost.agent import wire
 from surfacehost.errors import TooLarge, Undeliverable
 from surfacehost.events import File, Message
-from surfacehost.media import Given, Incoming, Item, Links, Missing, Shelf, id_of, shelve
+from surfacehost.media import Given, Incoming, Item, Links, Missing, Shelf, id_of, safe_name, shelve
 from surfacehost.store.inbox import Entry
 from surfacehost.surface import Surface
-from surfacehost.texts import language_of, say
+from surfacehost.texts import language_of, literal, say
 
 KINDS = {"image": "image", "sticker": "image", "audio": "audio", "voice": "audio", "video": "video"}
 """What the wire contract calls what people send; everything else is a document."""
@@ -76,17 +76,18 @@ class Files:
 
     def _excuse(self, message: Message, missing: Missing) -> str:
         language = language_of(message.locale, self.locale)
-        return say(language, f"attachment_{missing.why}", name=missing.name, limit=_megabytes(language, missing.limit))
+        limit = _megabytes(language, missing.limit)
+        return say(language, f"attachment_{missing.why}", name=literal(missing.name), limit=limit)
 
     def _unsent(self, language: str, file: wire.File, error: Exception) -> str:
         if isinstance(error, TooLarge) and not _is_link(file):
             limit = _megabytes(language, self.shelf.at_most)
-            return say(language, "file_too_large", name=file.name, limit=limit)
+            return say(language, "file_too_large", name=_name(file), limit=limit)
         return _instead(language, file)
 
     def _link(self, language: str, item: Item, file: wire.File) -> str:
         if self.public_url:
-            return say(language, "file", name=item.name, url=self.links.url(self.public_url, item))
+            return say(language, "file", name=literal(item.name), url=self.links.url(self.public_url, item))
         return _instead(language, file)
 
 
@@ -96,7 +97,11 @@ def _megabytes(language: str, size: int) -> str:
 
 def _instead(language: str, file: wire.File) -> str:
     """The line for a file that can't be shown: its own address, where it has one that people can open."""
-    return say(language, "file" if _is_link(file) else "file_inline", name=file.name, url=file.url)
+    return say(language, "file" if _is_link(file) else "file_inline", name=_name(file), url=file.url)
+
+
+def _name(file: wire.File) -> str:
+    return literal(safe_name(file.name))
 
 
 def _is_link(file: wire.File) -> bool:

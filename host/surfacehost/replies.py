@@ -16,7 +16,7 @@ from surfacehost.store import inbox, outbox
 from surfacehost.store.prompts import Prompt
 from surfacehost.store.sqlite import SqliteDatabase
 from surfacehost.surface import Surface
-from surfacehost.texts import language_of, say
+from surfacehost.texts import language_of, literal, say
 from surfacehost.visits import Tenant, Visit
 from surfacehost.ways import Step, Ways
 
@@ -135,7 +135,9 @@ class Replies:
         language = language_of(reply.event.locale, self._locale)
         captions = [body.get("caption", "") for body in bodies]
         gone = [body["name"] for body, file in zip(bodies, found, strict=True) if file is None]
-        text = "\n\n".join(filter(None, [*captions, *(say(language, "file_gone", name=name) for name in gone)]))
+        text = "\n\n".join(
+            filter(None, [*captions, *(say(language, "file_gone", name=literal(name)) for name in gone)])
+        )
         told = next(iter(await self._compose(self._tenants[reply.event.surface].surface, text)), None)
         if not files:
             return replace(reply, kind="notice", body=told)

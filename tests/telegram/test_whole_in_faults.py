@@ -300,14 +300,15 @@ async def test_what_becomes_of_a_file(hurried: Hurried, disk: SmallDisk) -> None
 async def test_what_becomes_of_fetching_a_file(hurried: Hurried) -> None:
     world, asked = hurried.api.world, {}
     for name, fault in DOWNLOADS.items():
-        asked[name] = world.send_file(hurried.person(), b"notes", "notes.txt", bot=hurried.bot, caption=name)
+        called = "__notes__.txt" if name == "gone" else "notes.txt"
+        asked[name] = world.send_file(hurried.person(), b"notes", called, bot=hurried.bot, caption=name)
         file = asked[name].content.document
         assert file is not None
         hurried.api.faults.plan(f"download {file.path}", fault)
     answers = dict(zip(asked, await asyncio.gather(*map(hurried.answer, asked.values())), strict=True))
     await hurried.rests()
     came = "\nattachment: document notes.txt (application/octet-stream, 5 bytes)"
-    gone = "I couldn't get notes.txt: it is gone or damaged.\n\necho: gone"
+    gone = "I couldn't get __notes__.txt: it is gone or damaged.\n\necho: gone"
     assert {name: one.text for name, one in answers.items()} == {
         name: gone if name == "gone" else f"echo: {name}{came}" for name in DOWNLOADS
     }
@@ -362,7 +363,7 @@ async def test_killed_while_an_album_is_under_way(hurried: Hurried, disk: SmallD
     ):
         alice = hurried.person()
         faulty.plan(f"{method} {alice.id}", fault)
-        if name == "another one":  # whose name, as a caption, Telegram will not take as it is formatted
+        if name == "another one":  # whose caption Telegram will not take as it is formatted
             faulty.plan(f"{method} {alice.id}", faults.error(400, UNPARSED))
         asked[name] = world.write(alice, command, bot=hurried.bot), shown
     await world.wait_for(lambda: faulty.hanging == len(asked) or None, timeout_s=WAIT_S)
@@ -378,9 +379,10 @@ async def test_killed_while_an_album_is_under_way(hurried: Hurried, disk: SmallD
     for name, (question, shown) in asked.items():
         assert hurried.shown(question) == shown, name
         assert hurried.said(question)[-1] == "echo: and?", name
-    for name, file in (("one is gone", "ab.pdf"), ("another one", "the last one.pdf")):
+    for name, file in (("one is gone", "ab.pdf"), ("another one", "the **last** one.pdf")):
         _, told, *_ = world.replies(asked[name][0].chat, after=asked[name][0])
-        assert (told.text, told.entities) == (f"(a file, {file}: it is not kept any more)", ())
+        caption = "the last one\n\n" if name == "another one" else ""
+        assert (told.text, told.entities) == (f"{caption}(a file, {file}: it is not kept any more)", ())
     faulty.release()
 
 

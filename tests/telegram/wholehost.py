@@ -174,10 +174,11 @@ class Whole(Talk):
 
 
 async def _shown(call: Call) -> AsyncIterator[Frame]:
-    """Some of the files that Telegram shows in its own way, and a sentence."""
+    """Some of the files that Telegram shows in its own way, and a sentence; a name with stars has a caption too."""
     files = [SHOWN[int(number)] for number in call.words]
     for name, mime_type, content, _ in files:
-        yield events.file("document", name, mime_type, b64encode(content).decode(), len(content))
+        caption = "the *last* one" if "*" in name else ""
+        yield events.file("document", name, mime_type, b64encode(content).decode(), len(content), caption)
     for event in events.say(call.turn, f"Here is {', '.join(name for name, *_ in files)}."):
         yield event
 
