@@ -32,13 +32,16 @@ async def forget_for_ever(database: SqliteDatabase, keep_days: int) -> None:
 
 
 async def forget_pieces_for_ever(database: SqliteDatabase) -> None:
-    """Now and every minute forget what came for nobody, and was kept in case it is a piece of what is for the bot."""
+    """Every now and then forget what came for nobody, and was kept in case it is a piece of what is for the bot.
+
+    Not at once: the rest of it may be what is waiting since the host was last there.
+    """
     while True:
+        await asyncio.sleep(pieces.KEEP_S)
         try:
             await database.tx(pieces.forget, now=time.time())
         except StoreFailed as error:
             log.warning("what came for nobody can't be forgotten now: %s", error)
-        await asyncio.sleep(pieces.KEEP_S)
 
 
 async def expire_for_ever(database: SqliteDatabase, wake: Callable[[], None]) -> None:

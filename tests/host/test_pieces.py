@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.host.storing import ingest, said
 
-from surfacehost import Message, Redaction
+from surfacehost import Edit, Message, Redaction
 from surfacehost.behaviour import Behaviour
 from surfacehost.busy import gathering
 from surfacehost.events import dump_event
@@ -76,3 +76,30 @@ async def test_they_are_kept_for_a_short_while_and_not_once_taken_back(database:
     await database.tx(pieces.forget, now=time.time() - 60)  # a clock that was set back
     await ingest(database, seat, piece("four"))
     assert await runs(database) == [["three"]]
+
+
+async def test_told_again_when_it_is_forgotten_for_whom_they_were_they_are_not_asked_again(
+    database: SqliteDatabase, seat: Seat
+) -> None:
+    album = [piece("one"), piece("two", meant=True)]
+    await ingest(database, seat, *album)
+    assert await runs(database) == [["one", "two"]]
+    await database.tx(pieces.forget, now=time.time() + pieces.KEEP_S + 1)
+    for again in album:
+        assert await ingest(database, seat, again) == []
+    assert await runs(database) == []
+    assert kept(database) == []
+
+
+async def test_one_that_is_kept_is_changed_by_who_sent_it_there(database: SqliteDatabase, seat: Seat) -> None:
+    await ingest(database, seat, piece("one"), piece("two"))
+    for of, change in (
+        ("one", Edit(id="e1", of="one", surface="toy", chat="c", sender="ann", direct=False, text="by ann")),
+        ("one", Edit(id="e2", of="one", surface="toy", chat="c", sender="bob", direct=False, text="by bob")),
+        ("two", Edit(id="e3", of="two", surface="toy", chat="d", sender="ann", direct=False, text="elsewhere")),
+        ("two", Redaction(id="r", of="two", surface="toy", chat="d", sender="ann", direct=False)),
+    ):
+        await ingest(database, seat, Arrival(event=change, lane=LANE, body="", state="ignored"))
+        assert of in kept(database)
+    await ingest(database, seat, piece("three", meant=True))
+    assert await runs(database) == [["by ann", "two", "three"]]

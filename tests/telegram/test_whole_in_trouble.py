@@ -202,6 +202,7 @@ async def test_an_album_is_one_message_whichever_of_it_says_for_whom_it_is_and_w
     world.send_media(bob, "photo", chat=team, album="8")
     await whole.confirmed(whole.bot)
     whole.host.kill()
+    whole.clock.turn(3600)  # it is away for longer than pieces are kept
     await asyncio.to_thread(whole.host.start)
     world.send_media(bob, "photo", chat=team, album="7", caption="@agent_bot which one?")
     await whole.confirmed(whole.bot)
@@ -210,6 +211,7 @@ async def test_an_album_is_one_message_whichever_of_it_says_for_whom_it_is_and_w
     assert (await whole.answer(last)).text == f"echo: which one?{line * 3}"
     await whole.rests()
     assert len(whole.said(first)) == 1
+    whole.clock.turn(0)
 
 
 async def test_numbers_that_begin_again_lower_are_followed(whole: Whole) -> None:

@@ -168,7 +168,7 @@ async def _judged(tx: Transaction, arrival: Arrival) -> Arrival:
 async def _with_its_pieces(tx: Transaction, arrival: Arrival, now: float) -> list[Arrival]:
     """*arrival* as it is stored, behind the pieces of the same bundle that are for the bot because it is."""
     event, lane = arrival.event, arrival.lane.removesuffix(FAST)
-    if not isinstance(event, Message) or not event.bundle:
+    if not isinstance(event, Message) or not event.bundle or await pieces.is_known(tx, event):
         return [arrival]
     if arrival.state == WAITING and not arrival.finding:
         kept = await pieces.take_out(tx, event, lane)

@@ -17,6 +17,7 @@ async def apply(
     *restarting*: ids of messages whose run can begin anew with other words. A run that may not goes on with the old.
     *joins*: whether a message that was stopped is still asked with the changed one; without it none is.
     """
+    await pieces.apply(tx, change)
     rows = await tx.rows(
         "select * from inbox where surface = :surface and event_id = :of", surface=change.surface, of=change.of
     )
@@ -28,7 +29,6 @@ async def apply(
     if isinstance(change, Edit):
         await _edit(tx, rows[0], change, joins, is_restarting=change.of in restarting)
     else:
-        await pieces.take_back(tx, change.surface, change.of)
         await _take_back(tx, rows[0])
 
 

@@ -4,12 +4,17 @@ Only one of them says so, whichever, and it may come last. So those that are for
 short while, to be taken in before the one that says that they are. What came before a crash is known after it.
 """
 
-from surfacehost.events import Message
+from dataclasses import replace
+
+from surfacehost.events import Edit, Message, Redaction, dump_event
 from surfacehost.store.gather import readable
 from surfacehost.store.transaction import Transaction
 
-KEEP_S = 60.0
-"""How long a piece is kept at least, in case the one that it goes with comes; at the most twice as long."""
+KEEP_S = 600.0
+"""How long a piece is kept at least, in case the one that it goes with comes; at the most twice as long.
+
+Longer than a platform waits before it brings again what could not be stored: Telegram up to two minutes.
+"""
 
 
 async def keep(tx: Transaction, piece: Message, lane: str, body: str, now: float) -> None:
@@ -19,6 +24,14 @@ async def keep(tx: Transaction, piece: Message, lane: str, body: str, now: float
         " values (:surface, :event, :lane, :bundle, :body, :now) on conflict (surface, event_id) do nothing",
         surface=piece.surface, event=piece.id, lane=lane, bundle=_bundle(piece), body=body, now=now,
     )  # fmt: skip
+
+
+async def is_known(tx: Transaction, piece: Message) -> bool:
+    """Whether *piece* has come before: what became of it then stays, and of what it goes with."""
+    found = await tx.rows(
+        "select 1 from inbox where surface = :surface and event_id = :event", surface=piece.surface, event=piece.id
+    )
+    return bool(found)
 
 
 async def is_meant(tx: Transaction, piece: Message, lane: str) -> bool:
@@ -46,12 +59,20 @@ async def take_out(tx: Transaction, piece: Message, lane: str) -> list[Message]:
     return [event for row in rows if isinstance(event := readable(row["body"]), Message)]
 
 
-async def take_back(tx: Transaction, surface: str, event_id: str) -> None:
-    """A piece was taken back: it is kept no longer."""
-    await tx.run(
-        "delete from piece where surface = :surface and event_id = :event and body <> ''",
-        surface=surface, event=event_id,
+async def apply(tx: Transaction, change: Edit | Redaction) -> None:
+    """A piece that is kept was changed by who sent it, or taken back, if *change* is about one."""
+    rows = await tx.rows(
+        "select id, body from piece where surface = :surface and event_id = :of and body <> ''",
+        surface=change.surface, of=change.of,
     )  # fmt: skip
+    said = readable(rows[0]["body"]) if rows else None
+    if not isinstance(said, Message) or said.chat != change.chat:
+        return
+    if isinstance(change, Redaction):
+        await tx.run("delete from piece where id = :id", id=rows[0]["id"])
+    elif said.sender == change.sender:
+        body = dump_event(replace(said, text=change.text))
+        await tx.run("update piece set body = :body where id = :id", body=body, id=rows[0]["id"])
 
 
 async def forget(tx: Transaction, *, now: float) -> None:

@@ -78,7 +78,7 @@ create table inbox (
     mark text,                       -- ours, on the person's message, from just before it is put until it is gone
     unique (surface, event_id)
 );
-create table piece (                 -- of what is shown as one, an album say; for a minute or two
+create table piece (                 -- of what is shown as one, an album say; for some minutes
     id integer primary key autoincrement,
     surface text not null,
     event_id text not null,
