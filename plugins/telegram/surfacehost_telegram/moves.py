@@ -6,7 +6,6 @@ Telegram tells that by a message in each of the two, and that the bot came into 
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping
 
 from telegram.error import BadRequest, ChatMigrated, Forbidden
@@ -35,17 +34,20 @@ class Moves:
         self.put: Put | None = None
         """The way into the host, once somebody listens."""
 
-    async def notes_of(self, old: str, new: str, at: float) -> Json:
-        """What is noted of a group that moved at the time *at*, together with the move itself."""
-        log.info("group %s is now supergroup %s", old, new)
-        told = {f"moved:{old}": new, f"came:{new}": at, f"group:{old}": None}
-        return told | await self._budgets.rekey(old, new)
+    async def notes_of(self, old: str, new: str, at: float | None = None) -> Json:
+        """What is noted of a group that moved, together with the move itself.
 
-    async def tell(self, old: str, new: str) -> None:
+        *at*: when, by Telegram's clock; ours may be another. None: that is still to be found out.
+        """
+        log.info("group %s is now supergroup %s", old, new)
+        when = {} if at is None else {f"came:{new}": at, f"group:{old}": None}
+        return {f"moved:{old}": new} | when | await self._budgets.rekey(old, new)
+
+    async def tell(self, old: str, new: str, at: float | None = None) -> None:
         """A call was told that *old* is now *new*; the messages that tell it may come later, or never."""
         if self.put is None:
             raise NotReady("a group has moved, and nobody listens who could write it down")
-        await self.put(moved={old: new}, notes=await self.notes_of(old, new, time.time()))
+        await self.put(moved={old: new}, notes=await self.notes_of(old, new, at))
 
     async def notes_of_groups(self, seen: Mapping[str, str | None]) -> Json:
         """What is noted of the groups *seen*, which might move one day: by id their titles, none: it is left."""
@@ -69,7 +71,7 @@ class Moves:
                 break
             for group in alike:
                 if await self._became(group) == invite.chat:
-                    await self.tell(group, invite.chat)
+                    await self.tell(group, invite.chat, invite.at)
                     return False
         return True
 
