@@ -22,12 +22,12 @@ ENDINGS: dict[str, Fault] = {
 
 async def test_whatever_becomes_of_sends_each_answer_comes_once(stage: Stage) -> None:
     talk = await stage.go()
-    async with talk.going():
+    async with talk.going(every_s=3):  # looking for one that was lost takes a chat a quarter of a minute
         for fault in ENDINGS.values():
             stage.proxy.faults.plan(SENDS, fault, times=2)
             stage.api.faults.plan("sendMessage", fault, times=2)
             await stage.answered(within_s=30)
-    await talk.check()
+    await talk.check(120)
     await talk.check_agent()
     assert sum(bool(one.fault) for one in stage.proxy.of(SENDS)) == 2 * len(ENDINGS)
     assert sum(bool(one.fault) for one in stage.api.calls.of("sendMessage")) == 2 * len(ENDINGS)

@@ -325,6 +325,20 @@ async def test_formatting_that_is_refused_when_an_answer_takes_its_place_comes_a
     assert [(one.text, one.entities) for one in said.versions] == [("…", ()), ("echo: bold", ())]
 
 
+async def test_a_preview_that_is_refused_is_not_looked_for(hurried: Hurried) -> None:
+    asked = []
+    for fault in (faults.error(400, UNPARSED), faults.too_many(1)):
+        alice = hurried.person()
+        hurried.api.faults.plan(f"sendMessage {alice.id}", fault)
+        asked.append(hurried.api.world.write(alice, "/demo stream 12 0.1", bot=hurried.edits))
+    await asyncio.gather(*(hurried.answer(question, bot=hurried.edits) for question in asked))
+    await hurried.rests()
+    for question in asked:
+        assert len(hurried.said(question)) == 1
+        assert hurried.api.calls.of("sendMessage", chat_id=question.chat.id)[0].status in (400, 429)
+        assert hurried.api.calls.of("editMessageReplyMarkup", chat_id=question.chat.id) == []
+
+
 async def ask_in_topic(hurried: Hurried, fault: Fault) -> Sent:
     """Ask for an album in a topic of a group, where the call that brings it will go wrong."""
     team = await hurried.team("forum")

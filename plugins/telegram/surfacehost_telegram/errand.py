@@ -67,6 +67,10 @@ class Errand:
         """Write down which message it is, or becomes."""
         await self.note({"chat": chat, "placed": message_id})
 
+    async def note_nothing(self) -> None:
+        """Write down that the call which was noted has made nothing."""
+        await self.client.note(self.reply, None)
+
     async def note(self, told: Note, stale: int | None = None, notes: Note | None = None) -> None:
         """Keep *told* with the reply, and *notes* of the surface. Raises NotReady when it can't be stored."""
         more: dict[str, Any] = ({"part": self.part} if self.part else {}) | ({"stale": stale} if stale else {})

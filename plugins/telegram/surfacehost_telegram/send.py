@@ -111,7 +111,13 @@ class Sender:
             await self._search.know_ids()
             if await self._search.is_another_under_way(letter.chat, errand.key):
                 raise Dropped("another message may be on its way")
-            [message_id] = await post(self._bot, letter, partial(self._note_call, errand, letter), is_frame=True)
+            try:
+                [message_id] = await post(self._bot, letter, partial(self._note_call, errand, letter), is_frame=True)
+            except Exception as error:
+                if outcome(error) is not Outcome.UNKNOWN:  # so the answer need not look for it
+                    await errand.note_nothing()
+                    await self._search.end(letter.chat)
+                raise
             self._ids.see(letter.chat, message_id, reply=preview.id)
             await errand.note_placed(letter.chat, message_id)
             await self._search.end(letter.chat)
