@@ -12,6 +12,7 @@ import pytest_asyncio
 from surfacehost_devkit.botapi import Account, Bot, BotApi, Chat, Pace, faults
 from surfacehost_devkit.hostprocess import HostProcess
 from surfacehost_devkit.ports import free_port
+from surfacehost_telegram.redact import secret_of
 
 
 class Street:
@@ -70,17 +71,27 @@ class Street:
             raise AssertionError(f"{said}\n{self.host.log_tail()}") from None
 
     async def unreadable(self) -> None:
-        """See that a file which the host can't read on the disk is tried again, laid aside, and told of."""
-        result = {"file_id": "F", "file_unique_id": "U", "file_path": str(self.host.folder)}
-        self.api.faults.plan("getFile", faults.answer(200, {"ok": True, "result": result}), times=None)
-        self.api.world.send_file(self.alice, b"notes", "notes.txt", bot=self.other)
-        told = await self.api.world.wait_for_reply(self.alice.id, bot=self.other, timeout_s=20)
-        assert told.text.startswith("Something went wrong (ref ")
-        why = "can't be read (Is a directory): let the host's user read what the Bot API server stores"
-        assert why in self.host.log_text()
+        """See that a file which the host can't read on the disk is tried again, laid aside, and told of.
+
+        Without the token, which is a part of where a server of one's own keeps files.
+        """
+        folder = self.host.folder / self.other.token / "documents"
+        (folder / "a folder").mkdir(parents=True)
+        elsewhere = self.host.folder / "elsewhere" / self.other.token / "documents" / "a"
+        for path, why in ((folder / "a folder", "Is a directory"), (elsewhere, "there is no such folder here")):
+            result = {"file_id": "F", "file_unique_id": "U", "file_path": str(path)}
+            self.api.faults.plan("getFile", faults.answer(200, {"ok": True, "result": result}), times=None)
+            asked = self.api.world.send_file(self.alice, b"notes", "notes.txt", bot=self.other)
+            told = await self.api.world.wait_for_reply(self.alice.id, after=asked, bot=self.other, timeout_s=20)
+            assert told.text.startswith("Something went wrong (ref ")
+            assert f"can't be read ({why}): the host's user must be able to" in self.host.log_text()
+            self.api.faults.clear("getFile")
         listed = await asyncio.to_thread(self.host.command, "inbox", "list", "--surface", "support")
-        assert "Unreadable" in listed.stdout
-        self.api.faults.clear("getFile")
+        assert listed.stdout.count("Unreadable") == 2
+        secret = secret_of(self.other.token)
+        assert secret not in listed.stdout + self.host.log_text()
+        kept = [one for one in self.host.folder.rglob("*") if one.is_file() and secret.encode() in one.read_bytes()]
+        assert [one.name for one in kept] == ["settings.toml"]
 
     async def unfetched(self) -> None:
         """See that a file which can't be fetched while others are answered is tried again, laid aside, and told of."""

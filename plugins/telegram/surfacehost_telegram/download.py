@@ -13,6 +13,7 @@ from telegram.error import BadRequest, TelegramError
 
 from surfacehost import Attachment, NotReady, TooLarge, Undeliverable, trust
 from surfacehost_telegram.bot import Bot, Flooded
+from surfacehost_telegram.redact import without_secret
 
 PIECE = 256 * 1024
 """Bytes read and written at once."""
@@ -40,12 +41,12 @@ async def fetch(bot: Bot, attachment: Attachment, into: Path, *, at_most: int) -
         raise TooLarge(f"{attachment.name} has {attachment.size} bytes", limit=limit)
     path = await _path_of(bot, attachment)
     try:
-        pieces = _read(Path(path)) if bot.is_local else _get(f"{bot.base_file_url}/{path}")
+        pieces = _read(Path(path), bot.token) if bot.is_local else _get(f"{bot.base_file_url}/{path}")
         await _write(pieces, into, attachment.name, at_most)
     except httpx.HTTPError as error:  # not its text: the address in it holds the token
         raise NotReady(f"a file can't be fetched from Telegram: {type(error).__name__}") from None
-    except FileNotFoundError as error:
-        raise Undeliverable(f"{attachment.name} is not where the Bot API server says") from error
+    except FileNotFoundError:  # nor its text
+        raise Undeliverable(f"{attachment.name} is not where the Bot API server says") from None
 
 
 async def _path_of(bot: Bot, attachment: Attachment) -> str:
@@ -76,18 +77,24 @@ async def _get(address: str) -> AsyncGenerator[bytes, None]:
             yield piece
 
 
-async def _read(path: Path) -> AsyncGenerator[bytes, None]:
+async def _read(path: Path, token: str) -> AsyncGenerator[bytes, None]:
     if not path.is_absolute():
         raise Unreadable("the Bot API server does not run with --local: set local_mode = false")
     try:
         with await asyncio.to_thread(path.open, "rb") as file:
             while piece := await asyncio.to_thread(file.read, PIECE):
                 yield piece
-    except FileNotFoundError:
-        raise
-    except OSError as error:  # not as such: the host would take it for trouble with its own disk
-        told = f"{path} can't be read ({error.strerror}): let the host's user read what the Bot API server stores"
-        raise Unreadable(told) from error
+    except OSError as error:
+        why = error.strerror
+        if isinstance(error, FileNotFoundError):
+            if await asyncio.to_thread(path.parent.parent.exists):
+                raise  # the server keeps a folder for each bot, and in it one for each kind
+            why = "there is no such folder here"
+        # Not as such: the host would take it for trouble with its own disk, and in that folder's name is the token.
+        raise Unreadable(
+            f"{without_secret(str(path), token)} can't be read ({why}):"
+            " the host's user must be able to read what the Bot API server stores"
+        ) from None
 
 
 async def _write(pieces: AsyncGenerator[bytes, None], into: Path, name: str, at_most: int) -> None:
