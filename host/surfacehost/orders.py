@@ -15,7 +15,7 @@ from surfacehost.linking import Linking
 from surfacehost.store import people, waiting
 from surfacehost.store.inbox import Entry
 from surfacehost.store.sqlite import SqliteDatabase
-from surfacehost.texts import language_of, say
+from surfacehost.texts import language_of, literal, say
 
 Stop = Callable[[Event], Awaitable[bool]]
 """Stops the run of an event, and tells whether there was one."""
@@ -111,7 +111,7 @@ class Orders:
             return say(language, "too_many_codes")
         if person is None:
             return say(language, "pair_unknown")
-        return say(language, "pair_approved" if is_welcome else "pair_denied", id=person.person)
+        return say(language, "pair_approved" if is_welcome else "pair_denied", id=literal(person.person))
 
 
 def _help(language: str, *, is_owner: bool) -> str:

@@ -7,7 +7,7 @@ from surfacehost.codes import new_code
 from surfacehost.events import Event
 from surfacehost.store import inbox, people, rejections
 from surfacehost.store.sqlite import SqliteDatabase
-from surfacehost.texts import language_of, say
+from surfacehost.texts import language_of, literal, say
 
 TOLD_EVERY_S = 3600.0
 """How often a person who may not talk is told so."""
@@ -35,11 +35,11 @@ class Reception:
         if not event.direct or behaviour.dm_policy == "disabled":  # an invitation is there even so
             return ""
         if behaviour.dm_policy != "pairing":
-            return say(language, "stranger", id=event.sender) if self._is_news(event) else ""
+            return say(language, "stranger", id=literal(event.sender)) if self._is_news(event) else ""
         code = await self._database.tx(people.knock, entry, new_code(), now=time.time())
         if code is None:
-            return say(language, "pairing_full", id=event.sender) if self._is_news(event) else ""
-        return say(language, "pairing", code=code, id=event.sender) if code else ""
+            return say(language, "pairing_full", id=literal(event.sender)) if self._is_news(event) else ""
+        return say(language, "pairing", code=code, id=literal(event.sender)) if code else ""
 
     def _is_news(self, event: Event) -> bool:
         """Whether the person of *event* was not told anything of late."""
