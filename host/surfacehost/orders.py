@@ -122,4 +122,4 @@ def _help(language: str, *, is_owner: bool) -> str:
 
 
 def _line(asking: Mapping[str, object]) -> str:
-    return f"`{asking['code']}` - {asking['person']}"
+    return f"`{asking['code']}` - {literal(str(asking['person']))}"
