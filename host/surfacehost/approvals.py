@@ -8,7 +8,7 @@ from typing import Any
 from surfacehost.agent.wire import Interrupt
 from surfacehost.events import Choice, Event, Message, dump_event
 from surfacehost.store.prompts import EXPIRED, OCCASION, TAKEN, Option, Prompt, number_of
-from surfacehost.texts import say
+from surfacehost.texts import literal, say
 
 UNANSWERED_S = 900.0
 """How long a question stands whose agent doesn't say how long."""
@@ -23,9 +23,6 @@ COMMANDS = frozenset({"/approve", "!approve", "/deny", "!deny"})
 
 _MARKS = str.maketrans("", "", "\ufe0e\ufe0f" + "".join(map(chr, range(0x1F3FB, 0x1F400))))
 """Variation selectors and skin tones (Unicode emoji, UTS #51)."""
-
-_ESCAPED = str.maketrans({special: f"\\{special}" for special in "\\`*_[]<>#&!~|"})
-"""Names are no Markdown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +103,13 @@ def _decided_by(
     if (option := _taken(prompt, message)) is None:
         return _cancelled(prompt, number, f"❌ {say(language, 'deny')}{_by(message)}")
     answer = {"status": "resolved", "payload": option.payload}
-    return _decided(prompt, number, answer, f"{option.choice.mark} {option.choice.label}{_by(message)}")
+    return _decided(prompt, number, answer, f"{option.choice.mark} {literal(option.choice.label)}{_by(message)}")
 
 
 def _by(message: Message) -> str:
     """Who decided, as people know them: an id only in a group, where it tells who of them it was."""
-    name = message.sender_name or ("" if message.direct else message.sender)
-    return f" · {name}".translate(_ESCAPED) if name else ""
+    name = " ".join(message.sender_name.split()) or ("" if message.direct else message.sender)
+    return f" · {literal(name)}" if name else ""
 
 
 def answers(prompt: Prompt, message: Message) -> bool:
@@ -130,7 +127,7 @@ def shown(prompt: Prompt, language: str) -> str:
     """The text that asks *prompt* of a person, Markdown."""
     if any(option.payload == {"approved": True} for option in prompt.options):
         return say(language, "approval", question=prompt.question)
-    choices = " · ".join(f"**{option.choice.label}**" for option in prompt.options)
+    choices = " · ".join(f"**{literal(option.choice.label)}**" for option in prompt.options)
     return say(language, "approval_among", question=prompt.question, choices=choices)
 
 

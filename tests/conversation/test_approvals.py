@@ -15,6 +15,7 @@ from surfacehost.events import load_event
 from surfacehost.store.prompts import Prompt
 from surfacehost_devkit.agentprocess import AgentProcess
 from surfacehost_devkit.hostprocess import wait_until
+from surfacehost_render import plain
 
 from .conftest import OPEN, Page
 
@@ -30,10 +31,11 @@ def test_a_choice_decides_and_the_prompt_shows_who_took_it(shared: Page) -> None
     choices = asked(shared, "ann")
     assert sorted(choices) == ["✅", "❌"]
     assert all(len(token) == 10 for token in choices.values())
-    tap = shared.say("", "ann", choice=choices["✅"], sender_name="Ann_A")
+    tap = shared.say("", "ann", choice=choices["✅"], sender_name="Ann\n# [x=1] A_")
     assert shared.final(tap) == "Deleted notes.txt."
     decided, answer = shared.shown(tap)
-    assert (decided["kind"], decided["text"]) == ("decided", "Delete notes.txt?\n\n✅ Approve · Ann\\_A")
+    told = "Delete notes.txt?\n\n✅ Approve · Ann # [x=1] A_"  # a name is neither a formula nor a heading
+    assert (decided["kind"], plain(decided["text"])) == ("decided", told)
     [prompt] = shared.shown(None, "prompt")
     assert decided["note"] == {"stands": prompt["id"]}
     assert answer["kind"] == "answer"
@@ -189,14 +191,17 @@ def test_over_a_restart_by_the_clock_of_the_agent_and_while_that_is_away(tmp_pat
             wait_until(lambda: states_of(page)[4] == "closed", 20, page.host.log_tail)
 
 
-INTERRUPT = wire.Interrupt("i1", "Which?", schema={"properties": {"size": {"enum": ["S", "M"]}}})
+INTERRUPT = wire.Interrupt("i1", "Which?", schema={"properties": {"size": {"enum": ["S", "M", "_*_"]}}})
 QUESTION = Message(surface="toy", id="e1", chat="c", sender="ann", direct=True, text="go", native={"n": 1})
 
 
 def test_a_question_with_a_few_answers_has_a_choice_for_each() -> None:
     prompt = prompt_of([INTERRUPT], QUESTION, "ann", "en", now=100)
-    assert [(one.choice.label, one.choice.mark) for one in prompt.options] == [("S", "1️⃣"), ("M", "2️⃣")]
-    assert shown(prompt, "en") == "Which?\n\nPlease answer with one of these: **S** · **M**."
+    assert [(one.choice.label, one.choice.mark) for one in prompt.options] == [
+        ("S", "1️⃣"), ("M", "2️⃣"), ("_*_", "3️⃣"),
+    ]  # fmt: skip
+    assert shown(prompt, "en").startswith("Which?\n\nPlease answer with one of these: **S** · **M** · **")
+    assert plain(shown(prompt, "en")).endswith(": S · M · _*_.")
     assert prompt.expires_at == 100 + 900
     taken = judged(
         prompt, Message(surface="toy", id="e2", chat="c", sender="ann", direct=True, text=" m."), 7, (), "en"
