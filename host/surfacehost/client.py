@@ -121,7 +121,7 @@ class RealPlatformClient:
             await self._replies.keep(visit, Said(text=message.text, kind="notice" if is_noted else "answer"))
             return
         if not self.admits(message):
-            await self._replies.keep(visit, await self._refusal(visit))
+            await self._refuse(visit)
             return
         message = await self._orders.meant(visit.entry, message)
         if isinstance(judged := await self._decide(visit, message), Refusal):
@@ -152,15 +152,16 @@ class RealPlatformClient:
             entry, message, (*owners, message.sender) if entry.role == people.OWNER else owners
         )
 
-    async def _refusal(self, visit: Visit) -> Said:
-        """What someone is told who is not let in, or writes too much; often nothing."""
+    async def _refuse(self, visit: Visit) -> None:
+        """Write down what someone is told who is not let in, or writes too much; often nothing."""
         behaviour = self._tenants[visit.entry.event.surface].behaviour
-        return Said(text=await self._reception.turn_away(visit.entry, behaviour), kind="notice")
+        said = Said(text=await self._reception.turn_away(visit.entry, behaviour), kind="notice")
+        await self._replies.keep(visit, said, finding=visit.entry.finding or inbox.STRANGER)
 
     async def _greet(self, visit: Visit, event: Event) -> AsyncGenerator[Reply, None]:
         said = Said(text=say(language_of(event.locale, self._locale), "greeting"), kind="notice")
         if not visit.is_answered and not self.admits(event):
-            said = await self._refusal(visit)
+            await self._refuse(visit)
         async with aclosing(self._say_once(visit, said)) as replies:
             async for reply in replies:
                 yield reply

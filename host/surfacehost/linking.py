@@ -25,7 +25,7 @@ class Linking:
         if not message.direct:
             return say(language, "link_direct_only")
         if command == "unlink":
-            was_linked = await self._database.tx(links.undo, entry, now=time.time())
+            was_linked = await self._database.tx(links.undo, entry)
             return say(language, "unlinked" if was_linked else "not_linked")
         try:
             return await self._link(entry, message, language)

@@ -38,7 +38,7 @@ class Replies:
         self._files = files
         self._locale = locale
 
-    async def keep(self, visit: Visit, said: Said, *, hands_on: bool = False) -> None:
+    async def keep(self, visit: Visit, said: Said, *, hands_on: bool = False, finding: str = "") -> None:
         """Write the whole answer down, in the parts that the surface makes of it."""
         surface, prompt = self._tenants[visit.entry.event.surface].surface, said.prompt
         bodies, lines = await self._files.take(visit.entry, said.files, shows=surface.capabilities.files)
@@ -50,8 +50,9 @@ class Replies:
             asked = await self._asked(visit.entry, prompt, behind=len(parts))
             parts, prompt = [*parts, *asked], replace(prompt, reply=asked[-1].id)
         await self._database.tx(
-            outbox.answer, visit.entry, parts, generation=said.generation, prompt=prompt, hands_on=hands_on
-        )
+            outbox.answer, visit.entry, parts,
+            generation=said.generation, prompt=prompt, hands_on=hands_on, finding=finding,
+        )  # fmt: skip
         visit.entry = replace(visit.entry, state=inbox.ANSWERED)
         self._ways.mark(visit.entry.event, Step.ANSWERED)
 

@@ -145,10 +145,13 @@ class Runs:
     def may_restart(self, edit: Edit) -> bool:
         """Whether the run of the message that *edit* changes can begin with it, or anew: it is young, and used no tool.
 
-        Not where the message decided a question: what was decided is decided, and the agent is told it once.
+        Not where the message decided a question: what was decided is decided, and the agent is told it once. Nor where
+        it was taken before, by a host that was killed, say: nobody knows what that run has done.
         """
         visit = self._visits.get((edit.surface, edit.of))
-        if visit is None or visit.entry.event.sender != edit.sender or taken_prompt(visit.entry) is not None:
+        if visit is None or visit.entry.event.sender != edit.sender:
+            return False
+        if visit.entry.was_taken or taken_prompt(visit.entry) is not None:
             return False
         growth = visit.growth
         is_young = growth is not None and not growth.has_acted and growth.age_s < RESTART_WITHIN_S

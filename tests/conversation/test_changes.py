@@ -89,7 +89,8 @@ def test_what_is_changed_while_its_file_is_fetched_is_asked_as_it_is_by_then(sha
 def test_a_run_begins_anew_for_who_asked_while_it_is_young_and_has_not_acted() -> None:
     message = Message(surface="toy", id="1", chat="c", sender="ann", direct=True, text="old")
     growth = Growth()
-    visit: Any = SimpleNamespace(entry=SimpleNamespace(id=7, event=message, prompt=None), growth=growth, bringing=None)
+    entry = SimpleNamespace(id=7, event=message, prompt=None, was_taken=False)
+    visit: Any = SimpleNamespace(entry=entry, growth=growth, bringing=None)
     parts: Any = dict.fromkeys(("conversation", "replies", "tenants", "ways", "files", "locale"))
     runs = Runs(visits={("toy", "1"): visit}, **parts)
 
@@ -105,6 +106,10 @@ def test_a_run_begins_anew_for_who_asked_while_it_is_young_and_has_not_acted() -
     growth.asked_at -= 1
     assert not may()  # the answer to the old words is at hand
     visit.growth = Growth()
+    assert may()
+    visit.entry.was_taken = True
+    assert not may()  # nobody knows what came of it before
+    visit.entry.was_taken = False
     visit.growth.work("search", is_tool=True)
     assert not may()
 

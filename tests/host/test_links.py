@@ -118,7 +118,8 @@ class Desk:
     async def does(self, who: str, operation: Any, *words: str, at: float = NOW, **more: Any) -> Any:
         """What *operation* gives to *who*, and gives again where the host was killed behind it."""
         entry = await self.entry(who)
-        once, again = [await self._database.tx(operation, entry, *words, now=at, **more) for _ in range(2)]
+        more |= {} if operation is links.undo else {"now": at}
+        once, again = [await self._database.tx(operation, entry, *words, **more) for _ in range(2)]
         assert once == again
         await settle(self._database, entry, Settled())
         return once

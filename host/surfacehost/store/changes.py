@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from surfacehost.events import Edit, Message, Redaction, dump_event
-from surfacehost.store import interruptions, pieces
+from surfacehost.store import interruptions, pieces, prompts
 from surfacehost.store.gather import Joins, readable
 from surfacehost.store.transaction import Row, Transaction
 
@@ -68,9 +68,10 @@ async def erase(tx: Transaction, head: int) -> None:
 async def drop(tx: Transaction, head: int) -> None:
     """The event *head* was taken back, perhaps when a host that is gone had begun with it: nobody is asked again.
 
-    What it has stopped, and what was to go along with it, is asked all the same.
+    What it has stopped, and what was to go along with it, is asked all the same. A question that it decided stands.
     """
     await _leave_out(tx, head)
+    await prompts.close(tx, head, again=True)
     await interruptions.let_go(tx, head)
 
 

@@ -20,6 +20,9 @@ MAX_DELAY_S = 3600.0
 HASTY = "hasty"
 """What admission found about a message that is not read because its person writes too many."""
 
+STRANGER = "stranger"
+"""What is found about one whose person was told that they may not talk: nobody hears of it, whoever is let in since."""
+
 WAITING, ANSWERED, DONE, IGNORED, REFUSED, PARKED = "waiting", "answered", "done", "ignored", "refused", "parked"
 
 
@@ -116,8 +119,8 @@ async def head(
     """
     while found := await tx.rows(
         "select inbox.id, inbox.lane, body, state, received_at, gathered, revised, erased, ends, finding, attempts,"
-        " interrupter, retried, failed_at, waited_s, shown,"
-        " coalesce(link.home, rtrim(inbox.lane, '#')) as home, coalesce(link.account, '') as account"
+        " interrupter, retried, failed_at, waited_s, shown, generation,"
+        " coalesce(inbox.home, link.home, rtrim(inbox.lane, '#')) as home, coalesce(link.account, '') as account"
         " from inbox left join link on link.lane = rtrim(inbox.lane, '#')"
         " where inbox.lane = :lane and state in ('waiting', 'answered') and head is null and held is null"
         " order by inbox.id limit 1",
@@ -140,7 +143,8 @@ async def head(
         along = await gone_along(tx, row["id"])
         before = await interruptions.handed_on(tx, row["id"])
         del row["lane"], row["received_at"]
-        row["generation"] = await _generation_of(tx, row["home"])
+        if row["generation"] is None:
+            row["generation"] = await _take_into(tx, row["id"], row["home"])
         role = await _role_of(tx, event)
         return Entry(lane=lane, fence=fence, event=event, prompt=prompt, along=along, before=before, role=role, **row)
     await tx.run("update thread set owner = null, pending = 0 where lane = :lane", lane=lane)
@@ -172,10 +176,15 @@ async def _is_held(tx: Transaction, row: Row, event: Event, prompt: Prompt, gath
     return True
 
 
-async def _generation_of(tx: Transaction, home: str) -> int:
-    """Which conversation that of the lane *home* is, counted from 1."""
+async def _take_into(tx: Transaction, event: int, home: str) -> int:
+    """Which conversation that of the lane *home* is, counted from 1; *event* is asked there, after a crash as well."""
     rows = await tx.rows("select generation from thread where lane = :home", home=home)
-    return int(rows[0]["generation"]) if rows else 1
+    generation = int(rows[0]["generation"]) if rows else 1
+    await tx.run(
+        "update inbox set home = :home, generation = :generation where id = :id",
+        home=home, generation=generation, id=event,
+    )  # fmt: skip
+    return generation
 
 
 async def _role_of(tx: Transaction, event: Event) -> str:

@@ -97,12 +97,12 @@ async def confirm(tx: Transaction, entry: Entry, said: str, account: str, *, sha
     if own is None:
         own = await _insert(tx, chat, account, chat.lane, now)
     await _insert(tx, other, own["account"], own["home"] if shares else other.lane, now)
-    await prompts.leave(tx, now=now)
+    await prompts.leave(tx)
     return other
 
 
 @once
-async def undo(tx: Transaction, entry: Entry, *, now: float) -> bool:
+async def undo(tx: Transaction, entry: Entry) -> bool:
     """Unlink the chat of *entry*: it goes on with its own conversation, and so do those that shared that."""
     lane = Chat.of(entry).lane
     if (mine := await link_of(tx, lane)) is None:
@@ -114,7 +114,7 @@ async def undo(tx: Transaction, entry: Entry, *, now: float) -> bool:
         await tx.run("update link set home = :new where home = :lane", new=followers[0], lane=lane)
     if len(rest) == 1:
         await tx.run("delete from link where account = :account", account=account)
-    await prompts.leave(tx, now=now)
+    await prompts.leave(tx)
     return True
 
 

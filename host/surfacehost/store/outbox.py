@@ -44,14 +44,19 @@ async def answer(
     generation: int | None = None,
     prompt: Prompt | None = None,
     hands_on: bool = False,
+    finding: str = "",
 ) -> None:
     """Write down the whole answer to *entry* at once, and what it changes about the thread. Raises Fenced.
 
     From here on a restart sends what is open and asks nobody again. Parts that are already there stay as they are.
-    *hands_on*: it was interrupted, and what it was about is asked with what did that.
+    *hands_on*: it was interrupted, and what it was about is asked with what did that. *finding*: why it is not heard.
     """
     await hold(tx, entry)
-    await tx.run("update inbox set state = 'answered' where id = :id", id=entry.id)
+    await tx.run(
+        "update inbox set state = 'answered', finding = case when :finding <> '' then :finding else finding end"
+        " where id = :id",
+        finding=finding, id=entry.id,
+    )  # fmt: skip
     await _insert(tx, entry, parts)
     await tx.run(
         "update thread set generation = coalesce(:generation, generation) where lane = :home",
@@ -62,6 +67,7 @@ async def answer(
     await prompts.close(tx, entry.id)
     if prompt is not None:
         await prompts.ask(tx, entry.event.surface, entry.lane.rstrip(FAST), entry.home, prompt)
+        await prompts.leave(tx)  # the chat may have been linked, or unlinked, while the agent was at it
 
 
 async def take_prompt(tx: Transaction, entry: Entry, prompt: Prompt) -> bool:

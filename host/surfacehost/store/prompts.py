@@ -90,12 +90,11 @@ async def told_by(tx: Transaction, event: int, prompt: int | None) -> Prompt | N
     return _prompt(rows[0]) if rows else None
 
 
-async def leave(tx: Transaction, *, now: float) -> None:
+async def leave(tx: Transaction) -> None:
     """Questions of conversations that their chats have left, linked or unlinked by now, are over: the agent is told."""
     await tx.run(
-        "update prompt set is_left = 1, expires_at = :now where state in ('open', 'expired') and not is_left"
-        " and home <> coalesce((select home from link where link.lane = prompt.lane), lane)",
-        now=now,
+        "update prompt set is_left = 1, expires_at = 0 where state in ('open', 'expired') and not is_left"
+        " and home <> coalesce((select home from link where link.lane = prompt.lane), lane)"
     )
 
 

@@ -72,6 +72,8 @@ create table inbox (
     revised integer not null default 0, -- how often its words were changed after it had begun: each is a new run
     erased integer not null default 0, -- 1: taken back, to be forgotten once it is settled
     held integer,                    -- the question that it waits for: another person is to decide it
+    home text,                       -- the lane whose conversation it was taken into, whatever has been linked since
+    generation integer,              -- … and which of it
     receipt text,                    -- JSON: what the command that it is has done, which is done once
     interrupter integer,             -- the event that stops its run
     asked_with integer,              -- … or itself: with which it is asked once more, that run having ended
@@ -224,6 +226,8 @@ alter table inbox add column gathered integer not null default 0;
 alter table inbox add column head integer;
 alter table inbox add column revised integer not null default 0;
 alter table inbox add column erased integer not null default 0;
+alter table inbox add column home text;
+alter table inbox add column generation integer;
 alter table inbox add column receipt text;
 alter table inbox add column held integer;
 create index inbox_held on inbox (held) where held is not null;
