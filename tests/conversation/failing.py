@@ -21,6 +21,8 @@ class Failure:
     """What is said of a run, how its connection ends, and which sentence that is to a person."""
 
     sentence: str
+    bare: str = ""
+    """… with these words before all, in a frame that is nothing else."""
     frames: Sequence[dict[str, Any]] = ()
     code: int | None = None
     """Of the close frame; none: the connection stays."""
@@ -48,6 +50,7 @@ FAILURES = {
     "no such frame": Failure(
         frames=[STARTED, {"type": "TEXT_MESSAGE_CONTENT", "delta": [SECRET]}], sentence="error_protocol"
     ),
+    "bare text": Failure(bare=f"Internal Server Error: {SECRET}", sentence="error_protocol"),
     "nothing": Failure(
         frames=[STARTED, {"type": "RUN_FINISHED", "outcome": {"type": "success"}}], sentence="error_empty"
     ),
@@ -84,6 +87,8 @@ class FailingAgent:
 
     async def _fail(self, socket: ServerConnection, asked: dict[str, Any]) -> None:
         failure = FAILURES[asked["text"]]
+        if failure.bare:
+            await socket.send(failure.bare)
         for frame in failure.frames:
             await socket.send(json.dumps(frame | {"runId": asked["runId"]}))
         if failure.code is not None:

@@ -56,7 +56,7 @@ class Life:
 
 
 @pytest.fixture(scope="module")
-def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+def lives(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     folder = tmp_path_factory.mktemp("before")
     witness = Witness(folder)
     with AgentProcess(folder) as agent:
@@ -70,7 +70,17 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
         page.host.close()
 
 
+@pytest.fixture
+def life(lives: Life) -> Life:
+    """It, running; each test is left with one that runs."""
+    if not lives.page.host.is_alive:
+        lives.begin()
+    return lives
+
+
 def test_whoever_was_turned_away_is_not_heard_of_where_they_are_let_in_since(life: Life) -> None:
+    life.page.host.kill()
+    life.configure("pairing")
     life.begin(ends="sent")
     event = life.page.say("let me in", "stranger")
     life.end()
@@ -79,7 +89,8 @@ def test_whoever_was_turned_away_is_not_heard_of_where_they_are_let_in_since(lif
     life.page.host.wait_for(lambda status: not status["inbox"])
     assert "this code" in life.page.final(event)
     assert life.page.tell("and now?", "stranger") == "echo: and now?"
-    assert life.witness.heard == ["and now?"]
+    assert life.witness.heard[-1] == "and now?"
+    assert "let me in" not in life.witness.heard
 
 
 def test_a_question_stands_again_once_what_decided_it_was_taken_back_unheard(life: Life) -> None:

@@ -47,5 +47,13 @@ def test_a_malformed_frame_is_named_and_its_content_is_not() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize("frame", ["Error: hunter2", '"hunter2"', b"\xff", ""])
+def test_an_agent_that_speaks_events_has_no_bare_text_to_say(frame: str | bytes) -> None:
+    with pytest.raises(PlatformError) as caught:
+        wire.parse(frame, THREAD, wire.SUBPROTOCOL)
+    assert caught.value.kind is Kind.PROTOCOL
+    assert "hunter2" not in str(caught.value)
+
+
 def test_every_event_type_of_the_standard_is_known() -> None:
     assert {kind.value for kind in ag.EventType} == wire._TYPES

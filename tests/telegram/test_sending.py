@@ -189,6 +189,21 @@ async def test_typing_never_fails_an_answer(
     assert texts(api, alice) == ["echo: hi"]
 
 
+async def test_typing_that_is_under_way_is_there_before_the_answer(desk: Desk, api: BotApi) -> None:
+    alice, bot = api.world.person(), api.world.bot()
+    api.faults.plan("sendChatAction", faults.delay(0.2), times=None)
+
+    async def think(_message: Message) -> None:
+        await api.world.wait_for(lambda: api.calls.of("sendChatAction") or None)
+
+    async with desk.host(desk.surface(bot, stream="final")) as host:
+        host.client.thinking = think
+        api.world.write(alice, "hi")
+        await host.until(lambda: host.settled)
+    [typing], [answer] = api.calls.of("sendChatAction"), api.calls.of("sendMessage")
+    assert (typing.outcome, answer.started >= typing.ended) == ("ok", True)
+
+
 async def test_typing_stops_when_the_answer_fails(desk: Desk, api: BotApi) -> None:
     alice, bot = api.world.person(), api.world.bot()
 

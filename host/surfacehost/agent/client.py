@@ -146,7 +146,8 @@ class AgentSessionClient:
             while True:
                 async with asyncio.timeout(0):
                     frame = await connection.recv()
-                self.listening.take(session, wire.parse(frame, session.thread_id) or wire.Activity())
+                event = wire.parse(frame, session.thread_id, connection.subprotocol)
+                self.listening.take(session, event or wire.Activity())
 
     async def _first_event(self, session: Session, turn: wire.Turn) -> wire.AgentEvent:
         """The first thing said about *turn*: what belongs to another run is passed over."""
@@ -209,7 +210,7 @@ class AgentSessionClient:
                 frame = await session.connection.recv()
         except TimeoutError as error:
             raise PlatformError(Kind.TIMEOUT, f"the agent {complaint}") from error
-        return wire.parse(frame, session.thread_id) or wire.Activity()
+        return wire.parse(frame, session.thread_id, session.connection.subprotocol) or wire.Activity()
 
     def _cut(self, session: Session, run_id: str | None) -> None:
         """The agent did not stop when told: end the connection under the run."""

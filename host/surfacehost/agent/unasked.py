@@ -142,7 +142,8 @@ class Listening:
         while True:
             try:
                 async with asyncio.timeout(CHUNKS_END_S if pieces.may_be_whole else None):
-                    event = wire.parse(await connection.recv(), session.thread_id)
+                    frame = await connection.recv()
+                    event = wire.parse(frame, session.thread_id, connection.subprotocol)
             except TimeoutError:
                 self._hand_on(session, connection, pieces.end_chunks())
             except ConnectionClosed:

@@ -199,13 +199,19 @@ def received_frame(message_id: str) -> str:
     return json.dumps({"type": "received", "messageId": message_id})
 
 
-def parse(frame: str | bytes, thread_id: str) -> AgentEvent | None:
-    """What *frame* says; None for what we need not know. Raises PlatformError ``protocol`` for a malformed one."""
+def parse(frame: str | bytes, thread_id: str, subprotocol: str | None = None) -> AgentEvent | None:
+    """What *frame* says; None for what we need not know. Raises PlatformError ``protocol`` for a malformed one.
+
+    *subprotocol*: what the agent has selected. One that speaks ``SUBPROTOCOL`` has no bare text to say: such a frame is
+    the trace of an exception, or a proxy's page, and nothing for people.
+    """
     text = frame if isinstance(frame, str) else frame.decode("utf-8", "replace")
     try:
         data = json.loads(text)
     except ValueError:
-        return WholeText(text)
+        data = None
+    if not isinstance(data, dict) and subprotocol == SUBPROTOCOL:
+        raise PlatformError(Kind.PROTOCOL, f"a frame of {len(text)} characters that is no JSON object")
     if not isinstance(data, dict):
         return WholeText(whole(data) if isinstance(data, str) else text)
     kind = data.get("type")

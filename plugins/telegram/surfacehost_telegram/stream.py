@@ -176,8 +176,8 @@ class Stream:
                     is_kept = self._shown_at and monotonic() < self._shown_at + KEEP_S
                     if (is_kept and self._shown == self._newest) or await self._draw(self._newest):
                         return LOOK_S
-            if not self._is_over:
-                await type_once(self._bot, self._chat, self._topic)
+                if not self._is_over:  # within the lock: one that comes behind the answer would stand for 5 s more
+                    await type_once(self._bot, self._chat, self._topic)
         except Dropped:
             log.debug("no room for typing in chat %s", self._chat)
         except Exception as error:
