@@ -19,8 +19,10 @@ from surfacehost.store.transaction import StoreFailed
 from surfacehost.surface import Reacts, Surface
 
 WAITS, SEEN, FAILED = "⏳", "👀", "⚠️"
+LOOK = "look"
+"""No mark: the message that has one may have been given up by a command, and is looked for."""
 MOST = 100
-"""How many marks may wait to be put; more would only tell of a platform that is away."""
+"""How many marks may wait to be put; more would only tell of a platform that is away. What is put is taken away."""
 LIMIT_S = 10.0
 """How long one may take."""
 AGAIN_S, TRIES = 60.0, 5
@@ -43,7 +45,7 @@ class Courtesies:
         self._database = database
         self._tell = tell
         self._untold: asyncio.Queue[tuple[float, Message, str]] = asyncio.Queue(MOST)
-        self._due: asyncio.Queue[tuple[Event, str | None]] = asyncio.Queue(MOST)
+        self._due: asyncio.Queue[tuple[Event, str | None]] = asyncio.Queue()
         self._working: set[str] = set()
         self._waiting: dict[str, Event] = {}
         """For each lane in which one waits, the first that does: it is told so, not each."""
@@ -70,7 +72,7 @@ class Courtesies:
 
     def welcome(self) -> None:
         """The platform is there again: what could not be taken away may go now."""
-        while self._left and not self._due.full():
+        while self._left and self._due.qsize() < MOST:
             self._due.put_nowait(self._left.pop(next(iter(self._left))))
 
     async def run(self) -> None:
@@ -81,6 +83,8 @@ class Courtesies:
             event, mark = await self._next()
             if mark in (WAITS, SEEN):
                 await self._put(self._surface, event, mark)
+            elif mark == LOOK:
+                await self._look(event)
             elif mark is not None or event.id in self._standing:
                 await self._take_away(self._surface, event, mark)
 
@@ -114,6 +118,18 @@ class Courtesies:
         if self._tries[event.id] < TRIES:
             self._again_at = max(self._again_at, time.monotonic() + AGAIN_S * (not self._left))
             self._left[event.id] = event, mark
+
+    async def _look(self, event: Event) -> None:
+        """Let *event*, the first that waits, be marked no longer where it does not wait any more."""
+        try:
+            waits = await self._database.tx(marks.is_waiting, event)
+        except StoreFailed as error:
+            log.info("%s can't tell whether %s waits: %s", event.surface, event.id, error)
+            return
+        lane = next((lane for lane, one in self._waiting.items() if one is event), None)
+        if not waits and lane is not None:
+            del self._waiting[lane]
+            self._clear(event)
 
     async def _react(self, surface: Reacts, event: Event, mark: str | None) -> Exception | None:
         """Why *mark* could not be put in place of what is there, if it could not."""
@@ -172,6 +188,9 @@ class Courtesies:
     def ended(self, entry: Entry, *, has_failed: bool, is_last: bool) -> None:
         """*entry* is done with; *is_last*: nothing is taken up behind it, so what waited was given up."""
         self._working.discard(entry.lane)
+        perhaps = self._waiting.get(entry.lane.removesuffix(FAST)) if entry.lane.endswith(FAST) else None
+        if self._surface is not None and perhaps is not None and self._due.qsize() < MOST:
+            self._due.put_nowait((perhaps, LOOK))
         if is_last and (waited := self._waiting.pop(entry.lane, None)):
             self._clear(waited)
         for event in (entry.event, *(one.event for one in entry.along)):
@@ -190,7 +209,7 @@ class Courtesies:
             self._mark(event, None)
 
     def _mark(self, event: Event, mark: str | None) -> None:
-        if self._surface is None or self._due.full():
+        if self._surface is None or (mark in (WAITS, SEEN) and self._due.qsize() >= MOST):
             return
         self._due.put_nowait((event, mark))
         if mark in (WAITS, SEEN):

@@ -102,6 +102,14 @@ def test_in_a_group_the_words_of_others_wait_until_it_is_decided_or_its_time_has
     assert (shared.shown(waits[0], "decided"), shared.shown(waits[2])) == ([], [])
 
     asked(shared, "carol", **club)
+    for text in ("forget it", "and that"):
+        gone = shared.say(text, "bob", **club)
+        wait_until(lambda gone=gone: shared.marks(gone) == ["⏳"], 20, shared.host.log_tail)  # type: ignore[misc]
+        assert shared.tell("/stop", "bob", **club) == "Given up, of what was waiting: 1."
+        wait_until(lambda gone=gone: shared.marks(gone) == ["⏳", None], 20, shared.host.log_tail)  # type: ignore[misc]
+    assert shared.tell("no", "carol", **club) == "Denied: notes.txt is kept."
+
+    asked(shared, "carol", **club)
     other = shared.say("what is the time?", "bob", **club)
     own = shared.say("never mind", "carol", **club)
     assert shared.final(own) == "echo: never mind"

@@ -86,6 +86,23 @@ async def test_what_could_not_be_taken_away_is_tried_again_and_by_the_next_host(
         await stand(database)
 
 
+async def test_what_was_put_is_taken_away_however_much_else_there_is_to_mark(
+    database: SqliteDatabase, seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("surfacehost.courtesies.MOST", 1)
+    platform = Platform()
+    await ingest(database, seat, said(1), said(2))
+    [entry] = await take(database)
+    async with beginning(database, platform) as courtesies:
+        courtesies.begun(entry)
+        courtesies.stored(said(2).event, entry.lane)
+        await platform.saw(WAITS)
+        courtesies.stored(said(3).event, "another lane", is_held=True)
+        courtesies.ended(entry, has_failed=False, is_last=True)
+        await platform.saw(WAITS, WAITS, None)
+        await stand(database)
+
+
 async def test_what_could_not_be_put_is_not_taken_away(database: SqliteDatabase, seat: Seat) -> None:
     platform = Platform()
     platform.refuses = 1

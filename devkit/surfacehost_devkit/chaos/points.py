@@ -116,6 +116,7 @@ READS = frozenset(
         "read",
         "read_one",
         "standing_marks",
+        "is_waiting",
         "is_due",
         "last_restored",
         "_data_version",

@@ -36,6 +36,15 @@ async def note_mark(tx: Transaction, event: Event, mark: str | None) -> None:
     )  # fmt: skip
 
 
+async def is_waiting(tx: Transaction, event: Event) -> bool:
+    """Whether *event* is still to be answered."""
+    rows = await tx.rows(
+        "select 1 from inbox where surface = :surface and event_id = :event and state in ('waiting', 'answered')",
+        surface=event.surface, event=event.id,
+    )  # fmt: skip
+    return bool(rows)
+
+
 async def standing_marks(tx: Transaction, surface: str) -> list[Standing]:
     """The marked messages of *surface*, oldest first; from one that was taken back its mark has gone with it."""
     rows = await tx.rows(
