@@ -53,7 +53,12 @@ class RealPlatformClient:
     async def visiting(self, entry: inbox.Entry) -> AsyncIterator[Visit]:
         """Let hooks ask about the event of *entry* while this lasts."""
         key = entry.event.surface, entry.event.id
-        visit = self._visits[key] = Visit(entry, is_interrupted=entry.interrupter is not None)
+        visit = self._visits[key] = Visit(
+            entry,
+            is_interrupted=entry.interrupter is not None,
+            is_stopped=entry.stopped,
+            is_joined=entry.stopped,
+        )
         try:
             yield visit
         finally:

@@ -18,7 +18,7 @@ from .witness import Witness
 SETTINGS = """
 [defaults]
 dm_policy = "{policy}"
-allow = ["ann", "bob", "bob again", "carl", "carl again"]
+allow = ["ann", "anna", "bob", "bob again", "carl", "carl again"]
 rate_per_minute = 0
 loop_limit = 0
 """
@@ -143,3 +143,18 @@ def test_what_is_asked_in_a_conversation_that_its_chat_has_left_meanwhile_is_wit
     life.agent.send_signal(signal.SIGCONT)
     page.wait_shown(asks, "prompt")
     wait_until(lambda: any(one["text"].endswith("↩ Withdrawn.") for one in page.shown(None, "decided")), 20)
+
+
+def test_what_was_told_to_stop_stays_so_though_nobody_has_heard_that_it_did(life: Life) -> None:
+    slow = life.running("/demo slow 60", "ann")
+    life.agent.send_signal(signal.SIGSTOP)
+    stop = life.page.say("/stop", "ann")
+    life.page.host.wait_for(
+        lambda status: any(way["event"] == stop and way["steps"][-1][0] == "settled" for way in status["ways"])
+    )
+    life.page.host.kill()
+    life.agent.end()
+    life.agent.start()  # which knows of nothing
+    life.begin()
+    assert life.page.final(slow) == "Stopped."
+    assert life.page.tell("and now?", "ann") == "echo: and now?"

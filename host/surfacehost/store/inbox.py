@@ -60,6 +60,8 @@ class Entry:
     """What the person is called who linked this chat with others; empty: nobody did."""
     role: str = ""
     """What the person was let in as, ``people.GUEST`` or ``people.OWNER``; empty: by the settings, or not at all."""
+    stopped: bool = False
+    """Whether its run was told to stop."""
     retried: int = 0
     """How often it was opened again, by the operator say: each is a run of its own, and what it says is said anew."""
     was_taken: bool = False
@@ -119,7 +121,7 @@ async def head(
     """
     while found := await tx.rows(
         "select inbox.id, inbox.lane, body, state, received_at, gathered, revised, erased, ends, finding, attempts,"
-        " interrupter, retried, failed_at, waited_s, shown, generation,"
+        " interrupter, retried, failed_at, waited_s, shown, stopped, generation,"
         " coalesce(inbox.home, link.home, rtrim(inbox.lane, '#')) as home, coalesce(link.account, '') as account"
         " from inbox left join link on link.lane = rtrim(inbox.lane, '#')"
         " where inbox.lane = :lane and state in ('waiting', 'answered') and head is null and held is null"
@@ -134,7 +136,7 @@ async def head(
         prompt = prompt or await prompts.standing(tx, row["home"])
         if gathering and prompt and await _is_held(tx, row, event, prompt, gathering):
             continue
-        row["was_taken"] = bool(row.pop("gathered"))
+        row["was_taken"], row["stopped"] = bool(row.pop("gathered")), bool(row["stopped"])
         if gathering is not None and row["state"] == WAITING and not row["was_taken"]:
             wait_s = await gather(tx, row, event, gathering, now=now)
             if wait_s > 0:

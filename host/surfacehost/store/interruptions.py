@@ -61,7 +61,7 @@ async def ask_again(tx: Transaction, event: int) -> None:
     if await tx.rows("select 1 from inbox where id = :id and asked_with = :id", id=event):
         await tx.run(
             "update inbox set state = 'waiting', ends = 'done', attempts = 0, failed_at = null, waited_s = 0,"
-            " shown = null, home = null, generation = null, gathered = 0, head = null, interrupter = null,"
+            " shown = null, stopped = 0, home = null, generation = null, gathered = 0, head = null, interrupter = null,"
             " asked_with = null, retried = retried + 1"
             " where asked_with = :id and state in ('done', 'refused') and body <> ''",
             id=event,

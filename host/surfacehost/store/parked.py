@@ -92,7 +92,7 @@ async def retry(tx: Transaction, number: int, *, now: float) -> bool:
     await _reopen(tx, answer, is_suspect=bool(row["suspect"]))
     await tx.run(
         "update inbox set state = :state, ends = 'done', attempts = 0, failed_at = null, waited_s = 0,"
-        " retried = retried + 1, shown = null, home = null, generation = null where id = :id",
+        " retried = retried + 1, shown = null, stopped = 0, home = null, generation = null where id = :id",
         state=inbox.ANSWERED if answer else inbox.WAITING, id=number,
     )  # fmt: skip
     await tx.run("update inbox set state = 'waiting' where head = :id and state in ('parked', 'refused')", id=number)

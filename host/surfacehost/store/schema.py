@@ -72,6 +72,7 @@ create table inbox (
     revised integer not null default 0, -- how often its words were changed after it had begun: each is a new run
     erased integer not null default 0, -- 1: taken back, to be forgotten once it is settled
     held integer,                    -- the question that it waits for: another person is to decide it
+    stopped integer not null default 0, -- 1: its run was told to stop
     home text,                       -- the lane whose conversation it was taken into, whatever has been linked since
     generation integer,              -- … and which of it
     receipt text,                    -- JSON: what the command that it is has done, which is done once
@@ -226,6 +227,7 @@ alter table inbox add column gathered integer not null default 0;
 alter table inbox add column head integer;
 alter table inbox add column revised integer not null default 0;
 alter table inbox add column erased integer not null default 0;
+alter table inbox add column stopped integer not null default 0;
 alter table inbox add column home text;
 alter table inbox add column generation integer;
 alter table inbox add column receipt text;

@@ -41,6 +41,7 @@ async def give_up(tx: Transaction, entry: Entry, *, person: str | None) -> Queue
 
     In all chats that share the conversation, and with what goes along. What is being worked on is let be, and what the
     host itself has to say. Where the host was killed since it was done, that counts as well: what ran then may wait.
+    Of what is being worked on it is written down that it is to stop, where all of it is theirs.
     """
     await hold(tx, entry)
     running, waiting = await _open(tx, entry)
@@ -48,6 +49,9 @@ async def give_up(tx: Transaction, entry: Entry, *, person: str | None) -> Queue
     mine = [number for number, event in events.items() if event and event.sender and person in (None, event.sender)]
     for number in mine:
         await tx.run("update inbox set state = 'ignored', error = 'given up by /stop' where id = :id", id=number)
+    if all(person in (None, event.sender) for event in _readable(running)):
+        for row in running:
+            await tx.run("update inbox set stopped = 1 where id = :id", id=row["id"])
     before, has_run = json.loads(await receipts.kept_of(tx, entry) or "[0, false]")
     count = before + len(mine)
     await receipts.keep(tx, entry, dump([count, has_run or bool(running)]))
