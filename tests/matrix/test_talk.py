@@ -1,6 +1,7 @@
 """Text both ways, between people and the surface, over a real homeserver."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -76,6 +77,38 @@ async def test_it_types_and_reads_while_it_works(host: SmallHost, chat: str, ali
     await alice.replies(chat, after=question, from_=bot.user_id)
     await alice.wait_for(lambda: not alice.seen.typing[chat])
     assert not host.failed
+
+
+async def test_a_sign_of_work_that_is_under_way_does_not_come_behind_its_end(
+    host: SmallHost, chat: str, alice: MatrixPerson, bot: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    homeserver = host.surface._homeserver
+    assert homeserver is not None
+    call, arrived, is_sent, goes_on = homeserver.call, list[bool](), asyncio.Event(), asyncio.Event()
+
+    async def slow(method: str, *path: str, **more: Any) -> dict[str, Any]:
+        if more["body"]["typing"]:
+            is_sent.set()
+            await goes_on.wait()
+        arrived.append(more["body"]["typing"])
+        return await call(method, *path, **more)
+
+    async def made(method: str, *path: str, **more: Any) -> dict[str, Any]:
+        if "typing" not in path:
+            return await call(method, *path, **more)
+        return await asyncio.shield(asyncio.create_task(slow(method, *path, **more)))  # whoever asked may be gone
+
+    monkeypatch.setattr(homeserver, "call", made)
+    host.client.thought = asyncio.Event()
+    question = await alice.send(chat, "hello?")
+    await is_sent.wait()
+    host.client.thought.set()
+    await alice.replies(chat, after=question, from_=bot.user_id)
+    with contextlib.suppress(TimeoutError):
+        await host.until(lambda: question in host.settled, timeout_s=0.5)
+    goes_on.set()
+    await host.until(lambda: question in host.settled and len(arrived) == 2)
+    assert arrived == [True, False]
 
 
 async def test_signs_of_work_end_however_the_work_ends(

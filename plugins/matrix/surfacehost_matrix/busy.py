@@ -24,6 +24,8 @@ class Busy:
     def __init__(self) -> None:
         self._working: Counter[str] = Counter()
         self._typing: set[str] = set()
+        self._under_way: dict[str, set[asyncio.Task[None]]] = {}
+        """Notices for a room that are asked for: what clears them must not come there before them."""
 
     @contextlib.asynccontextmanager
     async def with_(self, homeserver: Homeserver, message: Message) -> AsyncIterator[None]:
@@ -46,6 +48,7 @@ class Busy:
                 del self._working[room]
                 if room in self._typing:
                     self._typing.discard(room)
+                    await self._arrived(room)
                     await _clear(homeserver, room)
 
     async def _show(self, homeserver: Homeserver, message: Message) -> None:
@@ -60,16 +63,32 @@ class Busy:
         while True:
             self._typing.add(message.chat)  # before: one that is cancelled on its way may have arrived
             try:
-                await _type(homeserver, message.chat, typing=True)
+                await homeserver.pace.behind(lambda: self._notify(homeserver, message.chat))
             except (NotReady, Declined) as error:
                 log.debug("no typing notice in %s: %s", message.chat, error)
             await asyncio.sleep(RENEW_S)  # it is shown for 30 s
+
+    async def _notify(self, homeserver: Homeserver, room: str) -> None:
+        """Type once. Cancelled, it is on its way all the same."""
+        notice = asyncio.create_task(_type(homeserver, room, typing=True))
+        self._under_way.setdefault(room, set()).add(notice)
+        notice.add_done_callback(lambda done: self._under_way.get(room, set()).discard(done))
+        await asyncio.shield(notice)
+
+    async def _arrived(self, room: str) -> None:
+        """Wait until no notice is on its way to *room* any more, or give those up that take long."""
+        if notices := self._under_way.pop(room, None):
+            try:
+                await asyncio.wait(notices, timeout=CLEAR_S)
+            finally:
+                for notice in [*notices]:
+                    notice.cancel()
 
 
 async def _clear(homeserver: Homeserver, room: str) -> None:
     try:
         async with asyncio.timeout(CLEAR_S):
-            await _type(homeserver, room, typing=False)
+            await homeserver.pace.behind(lambda: _type(homeserver, room, typing=False))
     except (NotReady, Declined, TimeoutError) as error:
         log.debug("the typing notice in %s ends by itself: %s", room, error)
 
@@ -77,4 +96,4 @@ async def _clear(homeserver: Homeserver, room: str) -> None:
 async def _type(homeserver: Homeserver, room: str, *, typing: bool) -> None:
     body = {"typing": True, "timeout": TYPING_S * 1000} if typing else {"typing": False}
     path = ("rooms", room, "typing", homeserver.user_id)
-    await homeserver.pace.behind(lambda: homeserver.call("PUT", *path, body=body))
+    await homeserver.call("PUT", *path, body=body)
