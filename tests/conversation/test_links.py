@@ -16,8 +16,9 @@ from surfacehost_devkit.chaos.lives import Beginning
 from surfacehost_devkit.homeserver import Homeserver
 from surfacehost_devkit.hostprocess import wait_until
 
+from .codes import after_an_hour, guess, nobody_else_is_served, offer, too_late_for_the_first, too_late_for_the_second
 from .doors import Door
-from .pairs import ALREADY, ELSEWHERE, LATE, PAIRS, TOO_MANY, UNKNOWN, Forward, Pair, code_from, code_in, each
+from .pairs import ALREADY, ELSEWHERE, LATE, PAIRS, UNKNOWN, Forward, Pair, code_from, code_in, each
 from .street import Street, hear
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -247,57 +248,10 @@ async def test_a_question_is_decided_in_its_own_chat_alone_also_after_a_restart(
 async def test_a_code_that_is_good_serves_nobody_who_was_not_told_the_other(pairs: list[Pair], clock: Forward) -> None:
     clock.go(people.CODE_S + 1)  # what was wrong before counts no more
 
-    async def rob(pair: Pair) -> None:
-        await pair.exchange()
-        first, second = pair.codes
-        for door in (pair.thief, pair.other):  # the second is good in the first chat alone, and the first is taken
-            for text in (f"{second} shared", second, first):
-                assert await hear(door, f"!link {text}", " ") == [UNKNOWN]
-        assert await hear(pair.one, f"!link {first} shared", " ") == [UNKNOWN]
-        said = len(pair.one.shown())
-        for _ in range(2):
-            await pair.one.say(f"!link {second} shared")
-        await pair.one.until(lambda shown: len(shown) == said + 2)
-        assert sorted(text == UNKNOWN for text in pair.one.shown()[said:]) == [False, True]
-        one, other = await pair.conversations()
-        assert one == other
-        assert (await hear(pair.other, "!unlink", " "))[0] == "This chat has its own conversation again."
-
-    await each(pairs, rob)
+    await each(pairs, nobody_else_is_served)
 
 
 async def test_codes_are_good_for_ten_minutes_and_guessing_ends_for_an_hour(pairs: list[Pair], clock: Forward) -> None:
-    async def offer(pair: Pair) -> None:
-        pair.codes = [await code_from(pair.one, "!link")]
-
-    async def too_late_for_the_first(pair: Pair) -> None:
-        assert await hear(pair.other, f"!link {pair.codes[0]}", " ") == [UNKNOWN]
-        await pair.exchange()
-
-    async def too_late_for_the_second(pair: Pair) -> None:
-        assert await pair.confirm("shared") == UNKNOWN
-        one, other = await pair.conversations()
-        assert one != other
-
-    async def guess(pair: Pair) -> None:
-        await offer(pair)
-        [code] = pair.codes
-        guesses = [
-            "AAAAAAAA shared",
-            "22222222 separate",
-            f"{code} shared",
-            "AAAAAAAA",
-            "BBBBBBBB",
-            code,
-            f"{code} shared",
-        ]
-        told = [(await hear(pair.thief, f"!link {guess}", " "))[0] for guess in guesses]
-        assert told == [UNKNOWN] * 5 + [TOO_MANY] * 2  # nor is the right one looked at
-
-    async def after_an_hour(pair: Pair) -> None:
-        await offer(pair)
-        assert "/link" in (await hear(pair.thief, f"!link {pair.codes[0]}", " "))[0]
-
     await each(pairs, offer)
     clock.go(links.GOOD_S + 1)
     await each(pairs, too_late_for_the_first)

@@ -11,10 +11,10 @@ from surfacehost.approvals import Refusal, prompt_of
 from surfacehost.client import RealPlatformClient
 from surfacehost.conversation import Conversation
 from surfacehost.events import Message
-from surfacehost.store import outbox, prompts
+from surfacehost.store import outbox, parked, prompts
 from surfacehost.store.arrivals import Seat
 from surfacehost.store.inbox import Entry, Settled
-from surfacehost.store.prompts import TAKEN, Prompt
+from surfacehost.store.prompts import OPEN, TAKEN, Prompt
 from surfacehost.store.sqlite import SqliteDatabase
 from surfacehost.store.transaction import Transaction
 from surfacehost.visits import Visit
@@ -96,3 +96,14 @@ async def test_what_was_decided_and_told_is_not_decided_again(database: SqliteDa
     assert await decide(database, visit) is None
     assert visit.entry.prompt is None  # so that the agent is asked "hello", and told nothing of the question
     assert await standing(database, other) is None
+
+
+async def test_what_decided_it_and_is_dropped_unheard_leaves_it_to_others(database: SqliteDatabase, seat: Seat) -> None:
+    await ask(database, seat)
+    await ingest(database, seat, said(2, text="yes"))
+    (entry,) = await take(database)
+    assert isinstance(await decide(database, Visit(entry)), Prompt)
+    await database.tx(parked.drop, entry.id, is_hosted=False)
+    prompt = await standing(database, entry)
+    assert prompt is not None
+    assert prompt.state == OPEN

@@ -67,7 +67,8 @@ async def answer(
     await prompts.close(tx, entry.id)
     if prompt is not None:
         await prompts.ask(tx, entry.event.surface, entry.lane.rstrip(FAST), entry.home, prompt)
-        await prompts.leave(tx)  # the chat may have been linked, or unlinked, while the agent was at it
+        if entry.prompt is None or not entry.prompt.is_left:  # else it would be asked anew for ever
+            await prompts.leave(tx)  # the chat may have been linked, or unlinked, while the agent was at it
 
 
 async def take_prompt(tx: Transaction, entry: Entry, prompt: Prompt) -> bool:

@@ -129,7 +129,7 @@ async def drop(tx: Transaction, number: int, *, is_hosted: bool) -> None:
         "update outbox set state = 'refused' where inbox = :id and state in ('waiting', 'sending', 'doubtful')",
         id=number,
     )
-    await prompts.close(tx, number)
+    await prompts.close(tx, number, again=True)  # the agent may still wait to be told
     await inbox.release(tx, number)
     await tx.run("update thread set pending = 1 where lane = :lane", lane=row["lane"])
 
