@@ -172,6 +172,20 @@ async def test_what_was_stopped_is_asked_by_itself_where_it_can_not_be_asked_wit
     assert await database.tx(inbox.settle, again, Settled(), now=time.time()) is None
 
 
+async def test_what_is_told_to_stop_is_not_asked_by_itself_either(database: SqliteDatabase, seat: Seat) -> None:
+    await ingest(database, seat, said(1))
+    entry = await taken(database)
+    await ingest(database, seat, said(2), aside=Aside(interrupting={"c2": "c1"}))
+    await ingest(database, seat, took_back("c2"), aside=Aside(joins=TOGETHER.joins))
+    await ingest(database, seat, said(3, text="/stop", fast=FAST))
+    stop = await taken(database)
+    assert len((await database.tx(waiting.give_up, stop, person="ann")).running) == 1
+    await settle(database, stop, Settled())
+    notice = Part(id=outbox.reply_id(entry, 0), kind="notice", body="⏹")
+    await database.tx(outbox.answer, entry, [notice], hands_on=True)
+    assert await database.tx(inbox.settle, entry, Settled(), now=time.time(), gathering=TOGETHER) is None
+
+
 async def test_what_was_stopped_is_asked_with_other_words_of_what_did_that(
     database: SqliteDatabase, seat: Seat
 ) -> None:

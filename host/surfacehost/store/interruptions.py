@@ -57,11 +57,14 @@ async def let_go(tx: Transaction, by: int) -> None:
 
 
 async def ask_again(tx: Transaction, event: int) -> None:
-    """Where *event* has ended and is to be asked by itself, what its run was about waits, for a run of its own."""
-    if await tx.rows("select 1 from inbox where id = :id and asked_with = :id", id=event):
+    """Where *event* has ended and is to be asked by itself, what its run was about waits, for a run of its own.
+
+    Not where ``/stop`` has ended it since.
+    """
+    if await tx.rows("select 1 from inbox where id = :id and asked_with = :id and not stopped", id=event):
         await tx.run(
             "update inbox set state = 'waiting', ends = 'done', attempts = 0, failed_at = null, waited_s = 0,"
-            " shown = null, stopped = 0, home = null, generation = null, gathered = 0, head = null, interrupter = null,"
+            " shown = null, home = null, generation = null, gathered = 0, head = null, interrupter = null,"
             " asked_with = null, retried = retried + 1"
             " where asked_with = :id and state in ('done', 'refused') and body <> ''",
             id=event,
