@@ -51,6 +51,10 @@ def test_what_may_be_better_soon_is_waited_for(status: int, body: object) -> Non
         ({"Retry-After": "7"}, None, 7),
         ({"Retry-After": "Tue, 24 Nov 2026 00:00:00 GMT"}, {}, 5),
         ({}, {"retry_after_ms": "soon"}, 5),
+        ({}, {"retry_after_ms": 10**400}, 3600),
+        ({}, {"retry_after_ms": float("inf")}, 3600),
+        ({"Retry-After": "inf"}, None, 3600),
+        ({"Retry-After": "nan"}, None, 0.1),
     ],
 )
 def test_a_limit_says_how_long(headers: dict[str, str], body: object, seconds: float) -> None:

@@ -17,14 +17,18 @@ from surfacehost_devkit.hostprocess import HostProcess, surface_in
 from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.matrixperson import MatrixPerson, login
 from surfacehost_devkit.restoring import back_up, restore
+from surfacehost_devkit.turnedclock import TurnedClock
 
 
 async def test_what_was_written_meanwhile_is_read_and_what_is_written_then(
     homeserver: Homeserver, carol: SecretPerson, bot: Account, tmp_path: Path
 ) -> None:
-    """What was written under a key that waits for the old device, which has to fetch it first."""
-    defaults = 'busy = "queue"\nrate_per_minute = 0'
-    with HostProcess(tmp_path / "host", settings_text(homeserver.url, bot, defaults=defaults)) as host:
+    """What was written under a key that waits for the old device, which has to fetch it first.
+
+    The clock is a day fast when the copy is put back, and right from then on: a device is replaced once for each copy.
+    """
+    defaults, clock = 'busy = "queue"\nrate_per_minute = 0', TurnedClock(tmp_path / "clock")
+    with HostProcess(tmp_path / "host", settings_text(homeserver.url, bot, defaults=defaults), first=clock) as host:
         await asyncio.to_thread(host.wait_ready)
         room = await carol.chat_with(bot.user_id)
         await carol.until(lambda: heard(carol, bot, room))
@@ -35,8 +39,10 @@ async def test_what_was_written_meanwhile_is_read_and_what_is_written_then(
         carol.nio.invalidate_outbound_session(room)
         await carol.send(room, "while away")
         await asyncio.to_thread(restore, host, copy)
+        clock.turn(86_400)
         await asyncio.to_thread(host.start)
         await carol.until(lambda: heard(carol, bot, room)[-1] == "echo: while away")
+        clock.turn(0)
         await carol.until(lambda: len([*carol.nio.device_store.active_user_devices(bot.user_id)]) == 1)
         await answered(carol, bot, room, "and now?")
         second, by = await vouched_for(carol, bot, tmp_path)
@@ -58,6 +64,10 @@ async def test_what_was_written_meanwhile_is_read_and_what_is_written_then(
         assert (third not in (first, second), by) == (True, master)
         await carol.until(lambda: third in carol.nio.device_store[bot.user_id])
         await answered(carol, bot, room, "do you know me?")
+        host.kill()
+        await asyncio.to_thread(host.start)
+        await answered(carol, bot, room, "and still?")
+        assert await vouched_for(carol, bot, tmp_path) == (third, master)
 
 
 async def test_without_a_password_it_asks_for_a_new_token_and_tells_of_keys_that_can_not_be_read(

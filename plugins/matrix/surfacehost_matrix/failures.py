@@ -9,6 +9,8 @@ import aiohttp
 
 from surfacehost import NotReady, Refused
 
+LONGEST_S = 3600.0
+"""After which we ask again, however long a homeserver, or a proxy before it, wants to be left alone."""
 _ACCOUNT = {"M_UNKNOWN_TOKEN", "M_MISSING_TOKEN"}
 _LOCKED = {"M_USER_DEACTIVATED": "is deactivated", "M_USER_LOCKED": "is locked", "M_USER_SUSPENDED": "is suspended"}
 
@@ -104,10 +106,13 @@ def check(url: str, status: int, headers: Mapping[str, str], body: Any) -> None:
 
 
 def _delay(told: Mapping[str, Any], headers: Mapping[str, str]) -> float:
-    """Seconds to wait: ``retry_after_ms`` or, newer, the header (client-server specification, "Rate limiting")."""
+    """Seconds to wait: ``retry_after_ms`` or, newer, the header (client-server specification, "Rate limiting").
+
+    Never more than an hour: a pause is kept over restarts, and JSON has numbers as large as infinity.
+    """
     if isinstance(milliseconds := told.get("retry_after_ms"), int | float) and milliseconds > 0:
-        return milliseconds / 1000
+        return min(milliseconds, 1000 * LONGEST_S) / 1000
     try:
-        return max(0.1, float(headers.get("Retry-After", "")))
+        return min(max(0.1, float(headers.get("Retry-After", ""))), LONGEST_S)
     except ValueError:  # absent, or a date
         return 5.0

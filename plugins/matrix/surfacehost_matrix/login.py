@@ -20,7 +20,7 @@ from surfacehost_matrix.settings import MatrixSettings
 
 NOTE = "login"
 DEVICE = "device"
-"""Which device we are, since when, and how often its keys were taken up."""
+"""Which device we are, since which restoring of the data, and how often its keys were taken up."""
 AGAIN_S = 10.0
 """Before another try at renewing an access token; if none goes well it ends, and we log in anew."""
 
@@ -182,8 +182,8 @@ async def _check_age(
     if known.get("id") != login.device_id:
         if known:
             homeserver.inherit(known["id"])
-        known = {"id": login.device_id, "since": time.time()}
-    elif known["since"] < home.restored_at or homeserver.turn <= known.get("turn", 0):
+        known = {"id": login.device_id, "restored": home.restored_at}  # by no clock, which may have been set since
+    elif known["restored"] != home.restored_at or homeserver.turn <= known.get("turn", 0):
         await homeserver.collect_keys(since)
         await _replace(homeserver, settings, home.memory, login, "are an older copy")
     await home.memory.set({DEVICE: {**known, "turn": homeserver.turn}})

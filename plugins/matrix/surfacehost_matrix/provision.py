@@ -115,7 +115,7 @@ class Provisioning:
 
     async def find_again(self, homeserver: Homeserver, restored_at: float) -> None:
         """Learn what was made for whom since the copy that we go on with was made; once for each copy."""
-        if (await self._memory.get(FOUND_AGAIN) or 0) >= restored_at:
+        if (await self._memory.get(FOUND_AGAIN) or 0.0) == restored_at:
             return
         found: dict[str, dict[str, str]] = {}
         for room in await self._unknown(homeserver):
