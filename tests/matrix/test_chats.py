@@ -1,12 +1,14 @@
 """What is noted of rooms."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from surfacehost import Invite
 from surfacehost_devkit.fakes import FakeMemory
-from surfacehost_matrix.chats import EVERYBODY, MOST_UNREAD, PERSON, ROOM, UNREAD, Chats, Notes
+from surfacehost_matrix.chats import EVERYBODY, INVITE, MOST_UNREAD, PERSON, ROOM, UNREAD, Chats, Notes
 from surfacehost_matrix.withheld import KIND, Withheld, read_withheld
 
 ALICE, MALLORY = "@alice:ex.org", "@mallory:ex.org"
@@ -97,6 +99,19 @@ def test_what_says_nothing_of_a_key_is_left_out(odd: dict[str, Any]) -> None:
     told = {"type": KIND, "sender": ALICE, "content": {"code": "m.no_olm", "sender_key": "k", "reason": "\ud800\n"}}
     assert read_withheld(told) == Withheld(by=ALICE, of="k", why="'m.no_olm: \ufffd\\n'")
     assert read_withheld(told | odd) is None
+
+
+def test_an_invitation_that_is_refused_takes_no_other_along_that_has_come_in_its_place() -> None:
+    known = Chats("matrix", "@bot:ex.org")
+    told = Invite(surface="matrix", id="says", chat="!r", sender=ALICE, direct=True)
+    first, notes = known.invited(told, "s1")
+    known.learn(notes)
+    assert known.refused(first) == {INVITE + "!r": None}
+    second, notes = known.invited(replace(told, id="says else"), "s2")
+    known.learn(notes)
+    known.learn(known.refused(first))
+    known.learn(known.joined("!r"))
+    assert (second.id != first.id, known.direct_chats(ALICE)) == (True, ["!r"])
 
 
 def test_what_takes_the_place_of_a_room_for_all_is_one_itself_and_rooms_that_take_each_others_are_not() -> None:

@@ -275,6 +275,30 @@ async def test_a_space_that_is_upgraded_is_followed_and_a_chat_that_is_refused_t
     assert not [one for one in chief.seen.invites.values() if one.inviter == gate.user_id]
 
 
+async def test_a_space_for_all_that_is_upgraded_is_followed_and_whoever_is_met_then_comes_into_the_new_one(
+    spaces: Spaces, chief: MatrixPerson, person: MakePerson, stack: AsyncExitStack
+) -> None:
+    """The bot has the rights there that it had before, as homeservers take them over."""
+    team, (space, rooms) = spaces.team, await space_of(chief, spaces.team)
+    api = await stack.enter_async_context(aclosing(MatrixApi(spaces.homeserver.url, team.access_token)))
+    levels = await chief.state(space, LEVELS) or {}
+    path = ("rooms", space, "state", LEVELS)
+    await api.call("PUT", *path, json=levels | {"users": {**levels["users"], chief.user_id: 150}})
+    new = await upgrade(chief, space)
+    await chief.set_state(new, LEVELS, (await chief.state(new, LEVELS) or {}) | {"users": {team.user_id: 100}})
+    await chief.invite(new, team.user_id)
+    rule = {"join_rule": "restricted", "allow": [{"type": "m.room_membership", "room_id": new}]}
+    loft, bob = rooms["Loft"], await person("bob")
+    await chief.wait_for(lambda: state_of(chief, loft, "m.room.join_rules") == rule)
+    await chief.wait_for(lambda: state_of(chief, loft, PARENT, new).get("canonical"))
+    await bob.create_room(direct=True, invite=[team.user_id])
+    assert (await bob.wait_invite(team.user_id)).room_id == new
+    await bob.join(new)
+    assert loft in [room["room_id"] for room in await bob.hierarchy(new)]
+    await bob.join(loft)
+    assert await asked(bob, loft, team, "is it here?", mentions=True) == "echo: is it here?"
+
+
 def state_of(person: MatrixPerson, room: str, kind: str, key: str = "") -> Mapping[str, Any]:
     """What *person* was last told of a room's state."""
     told = [one.content for one in person.seen.events[room] if (one.type, one.state_key) == (kind, key)]

@@ -105,7 +105,7 @@ def _settings(
     """
 
 
-ROOMS = ("Hall", "Yard", "Den")
+ROOMS = ("Hall", "Yard", "Den", "Loft")
 """The rooms of the Space for everybody."""
 
 

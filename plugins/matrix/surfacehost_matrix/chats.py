@@ -151,6 +151,11 @@ class Chats:
         """To be noted when we are in *room* no more, or an invitation into it is gone."""
         return {kind + room: None for kind in (ROOM, INVITE, UPGRADE, BEHIND) if kind + room in self._notes}
 
+    def refused(self, invite: Invite) -> Notes:
+        """To be noted when *invite* leads nowhere any more: another one may have come in its place meanwhile."""
+        known = self._notes.get(INVITE + invite.chat)
+        return {INVITE + invite.chat: None} if known and known["id"] == invite.id else {}
+
     def fell_behind(self, room: str, since: str | None, *, from_its_beginning: bool) -> Notes:
         """To be noted when *room* can't be read behind the token *since*; None: from where our time there begins."""
         return {BEHIND + room: {"since": since, "from_its_beginning": from_its_beginning}}

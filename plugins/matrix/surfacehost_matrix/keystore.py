@@ -74,9 +74,9 @@ def take_up(folder: Path) -> int:
     Raises NotReady without room.
     """
     file = folder / "turn"
-    before = file.read_text(errors="replace") if file.exists() else ""
-    turn = int(before) + 1 if before.isdecimal() else 1
     with keeping(folder):
+        before = file.read_text(errors="replace") if file.exists() else ""
+        turn = int(before) + 1 if before.isdecimal() else 1
         write_private(file, str(turn))
     return turn
 

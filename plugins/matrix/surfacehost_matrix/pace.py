@@ -67,6 +67,8 @@ class Apart:
 
     async def _limit(self, kind: str, seconds: float) -> None:
         log.info("the homeserver makes us wait %.1f s: %s", seconds, kind)
+        now = time.monotonic()
+        self._not_before = {one: until for one, until in self._not_before.items() if until > now}  # a kind is a person
         self._not_before[kind] = max(self._not_before.get(kind, 0.0), time.monotonic() + seconds)
         await _note(self._memory, APART + kind, self._not_before[kind] - time.monotonic())
 

@@ -161,6 +161,7 @@ class Provisioning:
         await self._keep(person, note, opening="", rooms=rooms, doubted=doubted, refused=refused)
         if room:
             await give_up(homeserver, room, person)
+            await self._keep(person, note, doubted=doubted[:-1])
 
     async def call(self, homeserver: Homeserver, room: str, name: str) -> None:
         """Give *room* another name, which the settings then don't change back. Raises NotReady and Declined."""

@@ -142,7 +142,7 @@ class MatrixSurface:
             return
         if not await join(homeserver, invite.chat):
             # It was taken back. One that comes in its place, told before we hear of that, is another one.
-            gone = self._chats.left(invite.chat)
+            gone = self._chats.refused(invite)
             await self._home.memory.set(gone)
             self._chats.learn(gone)
             return
