@@ -183,7 +183,7 @@ async def _check_age(
         if known:
             homeserver.inherit(known["id"])
         known = {"id": login.device_id, "restored": home.restored_at}  # by no clock, which may have been set since
-    elif known["restored"] != home.restored_at or homeserver.turn <= known.get("turn", 0):
+    elif known.get("restored", 0.0) != home.restored_at or homeserver.turn <= known.get("turn", 0):
         await homeserver.collect_keys(since)
         await _replace(homeserver, settings, home.memory, login, "are an older copy")
     await home.memory.set({DEVICE: {**known, "turn": homeserver.turn}})
