@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -121,6 +121,7 @@ class Building:
             guard=self.tenants[table.name].guard, formerly=self.tenants[table.name].formerly,
         )  # fmt: skip
         self.wakes[table.name] = dispatch.wake
+        self.tenants[table.name] = replace(self.tenants[table.name], wake=dispatch.wake)
         return dispatch, lambda: keep_listening(surface, put, health)
 
     async def hear(self, thread_id: str, message_id: str, text: str) -> None:

@@ -14,7 +14,7 @@ from surfacehost.orders import Orders
 from surfacehost.reception import Reception
 from surfacehost.replies import Replies
 from surfacehost.runs import Runs
-from surfacehost.store import inbox, outbox, people, sayings
+from surfacehost.store import inbox, outbox, people, prompts, sayings
 from surfacehost.store.prompts import Prompt
 from surfacehost.store.sqlite import SqliteDatabase
 from surfacehost.texts import language_of, say
@@ -124,6 +124,12 @@ class RealPlatformClient:
         if not message.sender and message.id.startswith((sayings.MARK, sayings.NOTED)):
             is_noted = message.id.startswith(sayings.NOTED)
             await self._replies.keep(visit, Said(text=message.text, kind="notice" if is_noted else "answer"))
+            return
+        if not message.sender and message.id.startswith(prompts.SHOWN):
+            shown = await self._database.tx(prompts.decided, message.id)
+            async for reply in self._replies.tell_decided(visit.entry, shown):
+                yield reply
+            await self._replies.keep(visit, Said())
             return
         if not self.admits(message):
             await self._refuse(visit)

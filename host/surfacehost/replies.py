@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ from surfacehost.errors import Kind, PlatformError
 from surfacehost.events import Reply
 from surfacehost.files import Files
 from surfacehost.jsontext import whole
-from surfacehost.store import inbox, outbox
+from surfacehost.store import inbox, occasions, outbox
 from surfacehost.store.prompts import Prompt
 from surfacehost.store.sqlite import SqliteDatabase
 from surfacehost.surface import Surface
@@ -83,8 +84,13 @@ class Replies:
                 yield reply
 
     async def _decided(self, entry: inbox.Entry, prompt: Prompt | None) -> list[outbox.Part]:
-        """What *prompt* came to, written down; nothing where the surface can't show it."""
+        """What *prompt* came to, written down; nothing where the surface can't show it, or another chat is to."""
         surface = self._tenants[entry.event.surface].surface
+        if prompt is not None and prompt.lane != entry.lane.rstrip(inbox.FAST):
+            await self._database.tx(occasions.show_elsewhere, entry, prompt, now=time.time())
+            for tenant in self._tenants.values():
+                tenant.wake()
+            return []
         if prompt is None or not prompt.reply or not surface.capabilities.choices:
             return []
         [*_, body] = await self._compose(surface, whole(f"{prompt.question}\n\n{prompt.outcome}"))

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
 from surfacehost.behaviour import Behaviour
@@ -28,6 +28,8 @@ class Tenant:
     guard: LoopGuard
     formerly: dict[str, str] = field(default_factory=dict)
     """The first ids of chats that have another one by now."""
+    wake: Callable[[], None] = lambda: None
+    """Tells its dispatch, once there is one, that something waits."""
 
 
 @dataclass(slots=True)

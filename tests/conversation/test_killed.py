@@ -146,6 +146,24 @@ def answered(page: Page) -> tuple[str, Callable[[Page], list[Final]]]:
     return event, told
 
 
+def withdrawn(page: Page) -> tuple[str, Callable[[Page], list[Final]]]:
+    asked(page)
+    event = page.say("never mind", "ann again")  # linked by a step before: the same conversation
+
+    def told(page: Page) -> list[Final]:
+        page.wait_shown(event, "answer")
+        wait_until(lambda: any(one["chat"] == "ann" for one in withdrawals(page)), 20, page.host.log_tail)
+        assert [one["chat"] for one in withdrawals(page)] == ["ann"] * (1 + bool(before))
+        return [("answer", "echo: never mind")]
+
+    before = withdrawals(page)
+    return event, told
+
+
+def withdrawals(page: Page) -> list[dict[str, Any]]:
+    return [one for one in page.shown(None, "decided") if one["text"].endswith("↩ Withdrawn.")]
+
+
 def expired(page: Page) -> tuple[str, Callable[[Page], list[Final]]]:
     event = f"host/expired/{asked(page, '1')['to']}/"
 
@@ -163,6 +181,7 @@ STEPS: dict[str, Step] = {
     "offer": offered,
     "claim": claimed,
     "confirm": confirmed,
+    "show_elsewhere": withdrawn,
     "undo": undone,
     "knock": knocked,
     "decide": decided,

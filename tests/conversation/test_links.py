@@ -231,6 +231,10 @@ async def test_a_question_is_decided_in_its_own_chat_alone_also_after_a_restart(
             assert await hear(pair.other, word, " ") == [ELSEWHERE]
         await late(pair.other, 0)
         assert (await hear(pair.one, "yes", "Deleted"))[-1] == "Deleted three.txt."
+        await ask(pair.one, "six.txt")
+        assert await hear(pair.other, "never mind", "echo") == ["echo: never mind"]
+        await pair.one.until(lambda said: "Delete six.txt?\n\n↩ Withdrawn." in said)
+        await late(pair.one, 0)
         await ask(pair.other, "five.txt")
         assert (await hear(pair.other, "!unlink", " "))[0] == "This chat has its own conversation again."
         await pair.other.until(lambda said: "Delete five.txt?\n\n↩ Withdrawn." in said)

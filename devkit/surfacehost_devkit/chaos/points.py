@@ -67,6 +67,9 @@ ASIDE: Mapping[str, str] = {
     "tell_decided before": "the agent has heard and the question still looks open: it is shown then",
     "tell_decided inside": "the same",
     "tell_decided after": "what the question came to is on the disk: it is sent, and the agent asked again",
+    "show_elsewhere before": "the agent has heard, and the question looks open where it was asked: it is shown then",
+    "show_elsewhere inside": "the same",
+    "show_elsewhere after": "it is that chat's turn to show what the question came to",
     "expire before": "a question stands longer than it should",
     "expire inside": "the same",
     "expire after": "it is the thread's turn to tell the agent",
@@ -109,6 +112,7 @@ MARKED = frozenset({"ingest", "take", "answer", "settle"})
 READS = frozenset(
     {
         "queue",
+        "decided",
         "latest",
         "waiting",
         "next_ready",

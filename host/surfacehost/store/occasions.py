@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from surfacehost.events import dump_event, load_event
 from surfacehost.store import arrivals
-from surfacehost.store.prompts import occasion_id
+from surfacehost.store.inbox import Entry, hold
+from surfacehost.store.prompts import SHOWN, Prompt, occasion_id
 from surfacehost.store.transaction import Transaction
 
 LONGEST_PAUSE_S = 300.0
@@ -41,6 +42,13 @@ async def expire(tx: Transaction, *, now: float) -> None:
         if event is not None and is_new:
             event = replace(event, id=occasion_id(event.id, row["id"], told))
             await arrivals.insert(tx, arrivals.Arrival(event=event, lane=row["lane"], body=dump_event(event)), now)
+
+
+async def show_elsewhere(tx: Transaction, entry: Entry, prompt: Prompt, *, now: float) -> None:
+    """Have it shown where *prompt* was asked what *entry*, of another chat, has made of it. Raises Fenced."""
+    await hold(tx, entry)
+    event = replace(load_event(prompt.occasion), id=f"{SHOWN}{prompt.number}")
+    await arrivals.insert(tx, arrivals.Arrival(event=event, lane=prompt.lane, body=dump_event(event)), now)
 
 
 async def _waits(tx: Transaction, surface: str, event_id: str) -> bool:

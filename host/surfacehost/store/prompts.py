@@ -15,6 +15,9 @@ OPEN, EXPIRED, TAKEN, CLOSED = "open", "expired", "taken", "closed"
 OCCASION = "host/expired/"
 """How the id of the event begins that tells the agent that the time of a question has passed."""
 
+SHOWN = "host/decided/"
+"""How the id of the event begins on which it is shown what a question came to, as that was in another chat."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
@@ -87,6 +90,14 @@ async def told_by(tx: Transaction, event: int, prompt: int | None) -> Prompt | N
         " order by id = :id desc limit 1",
         event=event, id=prompt,
     )  # fmt: skip
+    return _prompt(rows[0]) if rows else None
+
+
+async def decided(tx: Transaction, event_id: str) -> Prompt | None:
+    """The question of which it is to be shown, on the event, what it came to; None: it is not known any more."""
+    rows = await tx.rows(
+        "select * from prompt where id = :id and state in ('taken', 'closed')", id=int(event_id.removeprefix(SHOWN))
+    )
     return _prompt(rows[0]) if rows else None
 
 
