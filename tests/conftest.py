@@ -1,12 +1,22 @@
 """Fixtures for every test: one real homeserver for a run, fresh users for each test."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from surfacehost_devkit.homeserver import Homeserver, install
+
+NO_CLOCK: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+"""How fast a machine is that does other things as well says nothing about the code."""
+
+settings.register_profile("suite", max_examples=200, **NO_CLOCK)
+settings.register_profile("long", max_examples=20_000, **NO_CLOCK)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 LONG = ("faults", "chaos", "both")
 """Folders whose tests take long: they come first, so that no worker is left alone with one in the end."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
@@ -134,6 +135,32 @@ async def test_connections_of_one_account_keep_to_one_limit(make: MakeHost, alic
         await host.until(lambda: host.failed)
         assert isinstance(host.failed[0], NotReady)
         assert host.failed[0].retry_after == pytest.approx(333, abs=60)
+
+
+async def test_what_is_asked_before_a_send_lets_none_slip_into_a_pause(
+    make: MakeHost, alice: MatrixPerson, bot: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with make() as host:
+        room = await direct_chat(alice, bot)
+        homeserver = host.surface._homeserver
+        assert homeserver is not None
+        asked, answered, state = asyncio.Event(), asyncio.Event(), homeserver.state
+
+        async def slow(room: str, kind: str) -> Any:
+            asked.set()
+            await answered.wait()
+            return await state(room, kind)
+
+        monkeypatch.setattr(homeserver, "state", slow)
+        content = {"msgtype": "m.text", "body": "late"}
+        send = homeserver.paced(lambda: homeserver.send_message(room, content, transaction="late"))
+        sending = asyncio.create_task(send)
+        await asked.wait()
+        began = time.monotonic()
+        assert await homeserver.pace.spare(AsyncMock(side_effect=NotReady(retry_after=0.5))) is None
+        answered.set()
+        await sending
+        assert time.monotonic() - began >= 0.5
 
 
 async def test_what_may_be_dropped_never_stands_in_the_way() -> None:

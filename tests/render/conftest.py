@@ -1,19 +1,13 @@
 """Judges of what the renderers give out, written from the platforms' rules and not from the renderers."""
 
-import os
 import unicodedata
 from collections.abc import Callable
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from surfacehost_render import TelegramText
-
-settings.register_profile("suite", max_examples=200, deadline=None)
-settings.register_profile("long", max_examples=20_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 KINDS = {"bold", "italic", "strikethrough", "spoiler", "code", "pre", "text_link", "blockquote"}
 MATRIX_TAGS = frozenset(

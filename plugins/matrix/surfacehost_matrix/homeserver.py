@@ -146,15 +146,18 @@ class Homeserver(Device):
 
         The same *transaction* makes one event, whenever repeated and with whatever content.
 
-        Raises NotReady, Declined, and Undeliverable for an encrypted room when encryption is switched off.
+        Raises NotReady (Held in a pause that began meanwhile), Declined, and Undeliverable for an encrypted room when
+        encryption is switched off.
         """
         if not await self.is_encrypted(room):
+            self.pace.check()
             answer = await self.call("PUT", "rooms", room, "send", kind, transaction, body=content)
             return str(answer.get("event_id", ""))
         if not self.encrypts:
             raise Undeliverable(f"{room} is encrypted, and encryption is switched off in the settings")
         await self._told_of(room)
         await self._prepare_keys(room)
+        self.pace.check()
         sent = await self._nio(
             self.nio.room_send(room, kind, dict(content), tx_id=transaction, ignore_unverified_devices=True)
         )

@@ -25,6 +25,10 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
+class Held(NotReady):
+    """A pause has begun while a call, let through before it, still asked for something else."""
+
+
 class Apart:
     """Calls that homeservers limit apart from messages: joins, invitations of one person, the making of rooms.
 
@@ -151,6 +155,11 @@ class Pace:
             await self._heed(error)
             return None
 
+    def check(self) -> None:
+        """Raises Held in a pause: for within a call that has had to ask for something else, just before it is made."""
+        if (left := self._not_before - time.monotonic()) > 0:
+            raise Held("the homeserver limits how often we may send", retry_after=left)
+
     async def _wait(self, give_up: float) -> None:
         """Sit out the pause, which may have grown by the time it is over."""
         while (now := time.monotonic()) < self._not_before or now > give_up:
@@ -163,7 +172,8 @@ class Pace:
         """Pause for as long as *refusal* says; raises it where it says nothing, as it is no limit then."""
         if refusal.retry_after is None:
             raise refusal
-        await self._limit(refusal.retry_after)
+        if not isinstance(refusal, Held):
+            await self._limit(refusal.retry_after)
 
     async def _limit(self, seconds: float) -> None:
         log.info("the homeserver makes us wait %.1f s", seconds)
