@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ from surfacehost.store import copies
 from surfacehost.store.copies import Restored
 from surfacehost.store.lock import held
 from surfacehost.store.sqlite import SqliteDatabase
+from surfacehost.visits import Tenant
 
 DRAIN_S = 4.0
 """How long running events may finish when the host stops."""
@@ -51,7 +52,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         seats = [await parts.seat(table, surface) for table, surface in made]
         mounts = {**parts.mounts, "/media": parts.files.links.site(parts.files.shelf)}
         application = pages.application(
-            parts.readiness, parts.report, parts.metrics, mounts, _send_routes(settings, database, parts.wakes)
+            parts.readiness, parts.report, parts.metrics, mounts, _send_routes(settings, database, parts.tenants)
         )
         address = await stack.enter_async_context(pages.serving(application, settings.web.host, settings.web.port))
         agent.listening.hear = parts.hear
@@ -69,13 +70,12 @@ async def running(settings: Settings) -> AsyncIterator[str]:
         yield address
 
 
-def _send_routes(
-    settings: Settings, database: SqliteDatabase, wakes: Mapping[str, Callable[[], None]]
-) -> list[BaseRoute]:
+def _send_routes(settings: Settings, database: SqliteDatabase, tenants: Mapping[str, Tenant]) -> list[BaseRoute]:
     """The page that programs send through; without a token there is none."""
     if settings.web.send_token is None:
         return []
-    return send_routes(settings.web.send_token.get_secret_value(), database, wakes, lambda surface: wakes[surface]())
+    token = settings.web.send_token.get_secret_value()
+    return send_routes(token, database, tenants, lambda surface: tenants[surface].wake())
 
 
 def _for_the_agent(settings: Settings, address: str) -> str:

@@ -61,7 +61,6 @@ class Building:
         self.healths: dict[str, SurfaceHealth] = {}
         self.mounts: dict[str, ASGIApp] = {}
         self.left_out: dict[str, str] = {}
-        self.wakes: dict[str, Callable[[], None]] = {}
         self.plugins = Plugins(
             owner_limit_s=settings.agent.run_timeout_s + HOOK_GRACE_S,
             extension_limit_s=settings.dispatch.extension_timeout_s,
@@ -120,7 +119,6 @@ class Building:
             health=health, ways=self.ways, wake=dispatch.wake, runs=self.client.runs, stored=dispatch.courtesies.stored,
             guard=self.tenants[table.name].guard, formerly=self.tenants[table.name].formerly,
         )  # fmt: skip
-        self.wakes[table.name] = dispatch.wake
         self.tenants[table.name] = replace(self.tenants[table.name], wake=dispatch.wake)
         return dispatch, lambda: keep_listening(surface, put, health)
 
@@ -128,12 +126,12 @@ class Building:
         """Have said what the agent says in *thread_id*, unasked; once, whatever becomes of us."""
         now = time.time()
         try:
-            event = sayings.occasion(thread_id, text, f"{thread_id}\n{message_id}", self.wakes, now=now)
+            event = sayings.occasion(thread_id, text, f"{thread_id}\n{message_id}", self.tenants, now=now)
         except sayings.CanNotSay as error:
             log.warning("what the agent says unasked can't be said: %s", error)
             return
         await self.database.tx(sayings.say, event, now=now)
-        self.wakes[event.surface]()
+        self.tenants[event.surface].wake()
 
     async def _acknowledge(self, table: SurfaceTable, waiting: Message, lane: str) -> None:
         """Say that *waiting* waits, and what becomes of it, where that can't be shown by a mark."""
@@ -141,7 +139,7 @@ class Building:
         language = language_of(waiting.locale, self.settings.host.locale)
         text = say(language, "waits_together" if is_joined else "waits")
         if await self.database.tx(sayings.acknowledge, waiting, lane, text, now=time.time()):
-            self.wakes[table.name]()
+            self.tenants[table.name].wake()
 
     async def readiness(self) -> pages.Readiness:
         """Whether messages can flow."""

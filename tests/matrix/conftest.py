@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from tests.matrix.secretperson import SecretPerson
 from tests.matrix.smallhost import SmallHost, direct_chat, register, settings_of
+from tests.matrix.wholehost import read_by
 
 from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.matrixperson import MatrixPerson
@@ -67,3 +68,11 @@ async def chat(host: SmallHost, alice: MatrixPerson, bot: Account) -> str:
     """A direct chat of alice with the bot, which has come and said hello."""
     assert not host.down
     return await direct_chat(alice, bot)
+
+
+@pytest_asyncio.fixture
+async def room(carol: SecretPerson, bot: Account) -> str:
+    """An encrypted direct chat of carol's with the bot, which has said hello."""
+    room = await carol.chat_with(bot.user_id)
+    await carol.until(lambda: read_by(carol, room, bot))
+    return room

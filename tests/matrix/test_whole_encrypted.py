@@ -40,14 +40,6 @@ def bot(whole: Whole) -> Account:
 
 
 @pytest_asyncio.fixture
-async def room(carol: SecretPerson, bot: Account) -> str:
-    """An encrypted direct chat of carol's with the bot, which has said hello."""
-    room = await carol.chat_with(bot.user_id)
-    await carol.until(lambda: read_by(carol, room, bot))
-    return room
-
-
-@pytest_asyncio.fixture
 async def hers(carol: SecretPerson) -> AsyncIterator[MatrixApi]:
     """Carol's session over plain HTTP."""
     async with aclosing(MatrixApi(carol.nio.homeserver, carol.nio.access_token)) as api:

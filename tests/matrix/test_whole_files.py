@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from nio.crypto.attachments import decrypt_attachment  # type: ignore[import-untyped]  # no types
 from tests.host.sendingagent import LARGE
 from tests.host.test_files import website
@@ -15,7 +14,7 @@ from tests.matrix.secretperson import SecretPerson
 from tests.matrix.smallhost import direct_chat
 from tests.matrix.test_files import media, small, upload
 from tests.matrix.test_recordings import FILM, OPUS, mp4, ogg
-from tests.matrix.wholehost import Whole, contents_read_by, read_by, whole_host
+from tests.matrix.wholehost import Whole, contents_read_by, whole_host
 
 from platform_agent.showcase import picture
 from surfacehost_devkit.homeserver import Account, Homeserver
@@ -55,14 +54,6 @@ def whole(homeserver: Homeserver, tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture
 def bot(whole: Whole) -> Account:
     return whole.bot
-
-
-@pytest_asyncio.fixture
-async def room(carol: SecretPerson, bot: Account) -> str:
-    """An encrypted direct chat of carol's with the bot, which has said hello."""
-    room = await carol.chat_with(bot.user_id)
-    await carol.until(lambda: read_by(carol, room, bot))
-    return room
 
 
 async def test_a_large_picture_comes_with_a_small_one_of_it(whole: Whole, bot: Account, alice: MatrixPerson) -> None:
