@@ -288,6 +288,18 @@ async def test_a_penalty_that_is_taken_along_shortens_none() -> None:
     assert told["shut:-1001"]["seconds"] == pytest.approx(3600, abs=1)
 
 
+async def test_the_next_draft_waits_from_the_answer_to_the_last_one_on() -> None:
+    calls = Calls()
+
+    async def be_slow() -> None:
+        calls.budgets._budget("1")._draft_at = monotonic()  # as when Telegram took longer than drafts are apart
+
+    await calls.make(1, "sendMessageDraft", Turn(is_frame=True, before=be_slow))
+    with pytest.raises(Dropped):
+        await calls.make(1, "sendMessageDraft", FRAME)
+    assert calls.made == ["1"]
+
+
 async def test_a_tap_waits_for_nothing() -> None:
     calls = Calls()
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:

@@ -14,7 +14,10 @@ class ChatBudget:
     """Calls a group takes in a minute, and how many of them frames leave to messages."""
     MINUTE_S = 60.0
     DRAFT_EVERY_S = 0.35
-    """Drafts leave no message and have a measure of their own; a penalty shuts the chat for them as well."""
+    """From the answer to one draft to the next: by when Telegram has counted it, nobody knows.
+
+    Drafts leave no message and have a measure of their own; a penalty shuts the chat for them as well.
+    """
     MARGIN_S = 0.3
     """Added to a penalty: its end by our clock is not its end by Telegram's."""
 

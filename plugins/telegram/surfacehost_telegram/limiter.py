@@ -25,6 +25,8 @@ from surfacehost_telegram.budget import BotBudget, ChatBudget
 PATIENCE_S = 60.0
 """The longest that a call is held back here; a longer penalty is raised as Flooded, without a call."""
 
+DRAFT = "sendMessageDraft"
+
 SHUT = "shut:"
 """The note of a penalty: by chat, when it ends by the wall clock, and how long it was."""
 
@@ -89,7 +91,7 @@ class ChatBudgets(BaseRateLimiter[Turn]):
                 if budget.penalty(monotonic()):
                     continue  # it came while this call waited for one of the few that may be under way
                 # Not sooner: what queues up while Telegram is slow would come all at once when it no longer is.
-                with nullcontext() if endpoint in _FREE else self._counted(turn):
+                with nullcontext() if endpoint in _FREE else self._counted(turn, budget, endpoint):
                     try:
                         if turn.before is not None:
                             await turn.before()
@@ -102,14 +104,16 @@ class ChatBudgets(BaseRateLimiter[Turn]):
                         raise
 
     @contextmanager
-    def _counted(self, turn: Turn) -> Iterator[None]:
-        """Count what is done inside as one call among those of all chats."""
+    def _counted(self, turn: Turn, budget: ChatBudget, endpoint: str) -> Iterator[None]:
+        """Count what is done inside as one call among those of all chats, and a draft's time from its answer on."""
         begun = monotonic()
         self._bot.spend(begun, messages=turn.messages)
         try:
             yield
         finally:
             self._bot.answered(monotonic(), begun, messages=turn.messages)
+            if endpoint == DRAFT:
+                budget.spend(monotonic(), draft=True)
 
     async def rekey(self, old: str, new: str) -> Json:
         """The group *old* is the chat *new* from now on: its penalty holds there as well.
@@ -134,7 +138,7 @@ class ChatBudgets(BaseRateLimiter[Turn]):
         return self._budgets[chat]
 
     async def _wait_for_turn(self, budget: ChatBudget, turn: Turn, endpoint: str) -> None:
-        now, is_draft = monotonic(), endpoint == "sendMessageDraft"
+        now, is_draft = monotonic(), endpoint == DRAFT
         if endpoint in _FREE:
             await _wait_until_free(lambda: budget.penalty(monotonic()))
             return
