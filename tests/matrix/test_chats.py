@@ -8,7 +8,8 @@ import pytest
 
 from surfacehost import Invite
 from surfacehost_devkit.fakes import FakeMemory
-from surfacehost_matrix.chats import EVERYBODY, INVITE, MOST_UNREAD, PERSON, ROOM, UNREAD, Chats, Notes
+from surfacehost_matrix.chats import EVERYBODY, INVITE, PERSON, ROOM, Chats, Notes
+from surfacehost_matrix.unread import MOST_UNREAD, UNREAD
 from surfacehost_matrix.withheld import KIND, Withheld, read_withheld
 
 ALICE, MALLORY = "@alice:ex.org", "@mallory:ex.org"
@@ -22,7 +23,7 @@ def heard(known: Chats, sender: str, numbers: range) -> None:
     """A sync with that many events which can't be read."""
     pending: Notes = {}
     for number in numbers:
-        pending |= known.unread("!r", sealed(sender, number), pending)
+        pending |= known.unread.keep("!r", sealed(sender, number), pending)
     known.learn(pending)
 
 
@@ -31,8 +32,8 @@ def test_who_sends_what_nobody_can_read_crowds_out_nobody_else() -> None:
     heard(known, ALICE, range(2))
     for first in range(0, MOST_UNREAD + 250, 90):
         heard(known, MALLORY, range(first, first + 90))
-        assert len(known.all_unread()) <= MOST_UNREAD
-    kept = known.all_unread()
+        assert len(known.unread.all()) <= MOST_UNREAD
+    kept = known.unread.all()
     assert len(kept) == MOST_UNREAD
     assert {UNREAD + "$ali0", UNREAD + "$ali1"} <= kept.keys()
     assert UNREAD + "$mal0" not in kept
@@ -41,9 +42,9 @@ def test_who_sends_what_nobody_can_read_crowds_out_nobody_else() -> None:
 def test_told_again_it_is_no_younger() -> None:
     known = Chats("matrix", "@bot:ex.org")
     heard(known, ALICE, range(1))
-    (before,) = known.all_unread().values()
+    (before,) = known.unread.all().values()
     heard(known, ALICE, range(1))
-    assert known.all_unread() == {UNREAD + "$ali0": before}
+    assert known.unread.all() == {UNREAD + "$ali0": before}
 
 
 async def test_what_waits_for_its_key_grows_old_while_it_runs_and_by_no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,13 +54,13 @@ async def test_what_waits_for_its_key_grows_old_while_it_runs_and_by_no_clock(mo
     async def after(days: float) -> bool:
         """Whether it still waits when it has run for so long; what is to be noted is."""
         monkeypatch.setattr(time, "monotonic", lambda: ran + days * 86_400)
-        _, notes = known.overdue({})
+        _, notes = known.unread.overdue({})
         await memory.set(notes)
         known.learn(notes)
-        return bool(known.all_unread())
+        return bool(known.unread.all())
 
     await known.recall(memory)
-    pending = known.unread("!r", sealed(ALICE, 1), {})
+    pending = known.unread.keep("!r", sealed(ALICE, 1), {})
     await memory.set(pending)
     known.learn(pending)
     for jump in (400 * 86_400, -400 * 86_400):
@@ -76,10 +77,10 @@ def test_nobody_withholds_what_another_has_written() -> None:
     known = Chats("matrix", "@bot:ex.org")
     heard(known, ALICE, range(1))
     for number in range(MOST_UNREAD + 10):  # of which so many are kept
-        known.learn(known.withheld(Withheld(by=MALLORY, of=f"s{number or ''}", why="no"), {}))
-    assert known.overdue({}) == ({}, {})
-    known.learn(known.withheld(Withheld(by=ALICE, of="s", why="'m.unverified'"), {}))
-    assert [*known.overdue({})[0]] == ["!r"]
+        known.learn(known.unread.withheld(Withheld(by=MALLORY, of=f"s{number or ''}", why="no"), {}))
+    assert known.unread.overdue({}) == ({}, {})
+    known.learn(known.unread.withheld(Withheld(by=ALICE, of="s", why="'m.unverified'"), {}))
+    assert [*known.unread.overdue({})[0]] == ["!r"]
     assert len([key for key in known._notes if key.startswith("withheld:")]) == MOST_UNREAD
 
 

@@ -17,12 +17,13 @@ from surfacehost_devkit.homeserver import Account, Homeserver
 from surfacehost_devkit.hostprocess import HostProcess, wait_until
 from surfacehost_devkit.matrixapi import MatrixApi
 from surfacehost_devkit.turnedclock import TurnedClock
-from surfacehost_matrix import chats
 from surfacehost_matrix import homeserver as reading
-from surfacehost_matrix.chats import ASKED, Chats
+from surfacehost_matrix import unread
+from surfacehost_matrix.chats import Chats
 from surfacehost_matrix.failures import Declined
 from surfacehost_matrix.keyrequests import KeyRequests
 from surfacehost_matrix.surface import NO_KEY
+from surfacehost_matrix.unread import ASKED
 
 ALGORITHM = "m.megolm.v1.aes-sha2"
 ALICE, MALLORY = "@alice:ex.org", "@mallory:ex.org"
@@ -52,7 +53,7 @@ class Impatient(TurnedClock):
 
     def __call__(self) -> None:
         TurnedClock.__call__(self)
-        chats.TELL_AFTER_S, reading.POLL_S = 2, 1
+        unread.TELL_AFTER_S, reading.POLL_S = 2, 1
 
 
 @asynccontextmanager
@@ -134,14 +135,14 @@ async def test_a_request_that_is_refused_holds_up_no_other() -> None:
     for number, (sender, room) in enumerate([(MALLORY, "!r"), (ALICE, "!r"), (ALICE, "!s")]):
         content = {"algorithm": ALGORITHM, "session_id": "same", "sender_key": "k", "device_id": "D"}
         content |= {"session_id": "odd"} if sender == MALLORY else {}
-        known.learn(known.unread(room, {"event_id": f"${number}", "sender": sender, "content": content}, {}))
+        known.learn(known.unread.keep(room, {"event_id": f"${number}", "sender": sender, "content": content}, {}))
     await requests.settle()
     await requests.settle()
     bodies = [(user, content["body"]["room_id"], content["body"]["session_id"]) for user, content in homeserver.asked]
     assert bodies == [(MALLORY, "!r", "odd"), (ALICE, "!r", "same"), (ALICE, "!s", "same")]
     assert len({content["request_id"] for _, content in homeserver.asked}) == 3
     homeserver.asked.clear()
-    known.learn(dict.fromkeys(known.all_unread()))
+    known.learn(dict.fromkeys(known.unread.all()))
     await requests.settle()
     assert [(user, content["action"]) for user, content in homeserver.asked] == [(ALICE, "request_cancellation")] * 2
     assert await memory.items(ASKED) == {}

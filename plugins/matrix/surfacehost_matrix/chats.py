@@ -6,17 +6,12 @@
 ``m.direct``      the account data of that name
 ``alias:<alias>`` the room that an alias in the settings leads to
 ``person:<id>``   what was made for a person (see ``provision``)
-``unread:<id>``   an encrypted event whose key has not come yet
-``asked:<id>``    a session whose key was asked for, by its room and its id
-``withheld:<id>`` word that a key will not come, by who says so and the key's id
 ``behind:<id>``   a room whose history can't be read now, and from where on (see ``behind``)
-``told:<id>``     a room whose people were told that something there can't be read
-``lived``         how many seconds the surface has run in all, a few minutes less than it has
+
+and what ``unread`` notes.
 """
 
 import hashlib
-import time
-from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
@@ -24,26 +19,15 @@ from typing import Any
 from surfacehost import Invite, Memory
 from surfacehost_matrix.memberships import direct_rooms
 from surfacehost_matrix.parse import Place
-from surfacehost_matrix.withheld import Withheld
+from surfacehost_matrix.unread import ASKED, TOLD, UNREAD, WITHHELD, Unread
 
 ROOM, INVITE, PERSON, DIRECT, UPGRADE = "room:", "invite:", "person:", "m.direct", "upgrade:"
-ALIAS = "alias:"
+ALIAS, BEHIND = "alias:", "behind:"
 EVERYBODY = "*"
 """Stands for whom a shared Space is made."""
-UNREAD, ASKED, WITHHELD, TOLD, BEHIND = "unread:", "asked:", "withheld:", "told:", "behind:"
 _OF_SYNC = (ROOM, INVITE, DIRECT, UNREAD, ASKED, WITHHELD, TOLD, BEHIND)
 REPLACES, WAS_IN = "replaces", "was in"
 """In the ``native`` of an invitation that is a tombstone's: the room that moves, and whether we were in the new one."""
-MOST_UNREAD = 500
-"""Encrypted events that are kept: anybody can send what nobody can read. And words that a key will not come."""
-UNREAD_S = 7 * 86400.0
-"""How long they are kept, counted while the surface runs: a clock that is set makes nothing old."""
-NTH = "nth"
-"""In the note of an unread event: its number among those that are kept."""
-LIVED, NOTED_S = "lived", 600.0
-"""The note of how long it has run, and how often that is noted."""
-TELL_AFTER_S = 60.0
-"""How long a key may take before people are told that it is missing."""
 
 Notes = dict[str, Any]
 
@@ -56,8 +40,7 @@ class Chats:
         self._me = me
         self._notes: Notes = {}
         self._heirs: dict[str, str] | None = None
-        self._began = time.monotonic()
-        self._lived = 0.0
+        self.unread = Unread(self._notes)
 
     async def recall(self, memory: Memory) -> None:
         """Read what is stored: all of it at first, later what only the sync writes."""
@@ -66,11 +49,10 @@ class Chats:
         for prefix in prefixes:
             stored |= await memory.items(prefix)
         self._heirs = None
-        kept = {key: value for key, value in self._notes.items() if not key.startswith(prefixes)}
-        self._notes = kept | stored
-        if LIVED not in self._notes:
-            self._lived = await memory.get(LIVED) or 0.0
-            self._notes[LIVED] = self._lived
+        for key in [key for key in self._notes if key.startswith(prefixes)]:
+            del self._notes[key]
+        self._notes |= stored
+        await self.unread.recall(memory)
 
     def learn(self, notes: Mapping[str, Any]) -> None:
         """Take over what has been stored."""
@@ -207,72 +189,9 @@ class Chats:
             room = self._heirs[room]
         return room
 
-    def unread(self, room: str, raw: Mapping[str, Any], pending: Notes) -> Notes:
-        """To be noted of an event that can't be decrypted yet; *pending* is what is about to be noted besides.
-
-        Where too many are kept, the oldest goes of whoever has sent the most: nobody crowds out anybody else.
-        """
-        new = UNREAD + str(raw["event_id"])
-        kept = {key: note for key, note in (self._notes | pending).items() if key.startswith(UNREAD) and note}
-        if new in kept:
-            return {}
-        number = 1 + max((note.get(NTH, 0) for note in kept.values()), default=0)
-        notes: Notes = {new: {"room": room, "event": raw, "at": time.time(), LIVED: self._age(), NTH: number}}
-        return notes | _crowded_out({key: str(note["event"].get("sender")) for key, note in kept.items()}, kept)
-
-    def withheld(self, told: Withheld, pending: Notes) -> Notes:
-        """To be noted when we are *told* that a key will not come; *pending* as above, and likewise for too many."""
-        kept = {key: note for key, note in (self._notes | pending).items() if key.startswith(WITHHELD) and note}
-        new = {
-            f"{WITHHELD}{told.by} {told.of}": {"by": told.by, "why": told.why, "at": time.time(), LIVED: self._age()}
-        }
-        return _crowded_out({key: note["by"] for key, note in kept.items()}, kept) | new
-
-    def why_withheld(self, unread: Mapping[str, Any], pending: Notes | None = None) -> str:
-        """Why the key of what ``unread`` has noted will not come; empty as long as it may."""
-        content, sender = unread["event"]["content"], unread["event"]["sender"]
-        keys = [f"{WITHHELD}{sender} {content.get(name)}" for name in ("session_id", "sender_key")]
-        told = (known.get(key) for known in (pending or {}, self._notes) for key in keys)
-        return next((note["why"] for note in told if note), "")
-
-    def all_unread(self) -> Notes:
-        """What ``unread`` has noted, oldest first."""
-        unread = ((key, note) for key, note in self._notes.items() if key.startswith(UNREAD))
-        return dict(sorted(unread, key=lambda one: _order(one[1])))
-
-    def all_asked(self) -> Notes:
-        """The key requests that are open, by room and session."""
-        return {key.removeprefix(ASKED): note for key, note in self._notes.items() if key.startswith(ASKED)}
-
-    def overdue(self, changed: Notes) -> tuple[Notes, Notes]:
-        """The oldest unread event of each room that has to be told of it now, and what is to be noted of that.
-
-        *changed* is what else will be noted. A room is told once, and again only after everything in it had been read,
-        or given up after a week.
-        """
-        unread = {key: note for key, note in (self._notes | changed).items() if key.startswith(UNREAD) and note}
-        withheld = {key: note for key, note in self._notes.items() if key.startswith(WITHHELD)}
-        told = {key.removeprefix(TOLD) for key in self._notes if key.startswith(TOLD)}
-        now, age, due = time.time(), self._age(), Notes()
-        notes: Notes = {key: None for key, note in (unread | withheld).items() if age - note.get(LIVED, 0) > UNREAD_S}
-        if age - self._notes.get(LIVED, 0) > NOTED_S:
-            notes[LIVED] = age
-        left = {key: note for key, note in unread.items() if key not in notes}
-        for note in sorted(left.values(), key=_order):
-            waited = max(now - note["at"], age - note.get(LIVED, age))  # whichever clock was not set back
-            if (waited > TELL_AFTER_S or self.why_withheld(note, changed)) and note["room"] not in told:
-                due.setdefault(note["room"], note)
-        read = told - {note["room"] for note in left.values()}
-        notes |= {TOLD + room: None for room in read} | {TOLD + room: {"at": now} for room in due}
-        return due, notes
-
     def told_direct(self, content: Any) -> Notes:  # noqa: ANN401 - JSON
         """To be noted when the account's ``m.direct`` has changed."""
         return {DIRECT: direct_rooms(content)}
-
-    def _age(self) -> float:
-        """How many seconds the surface has run in all."""
-        return self._lived + time.monotonic() - self._began
 
     def _is_everybodys(self, room: str) -> bool:
         """Whether *room* is one that we made for everybody, or has taken the place of one.
@@ -293,19 +212,6 @@ class Chats:
             *(person for person, rooms in listed.items() if room in rooms),
             *(person for person, note in self.people() if room in _rooms_of(note)),
         }
-
-
-def _crowded_out(senders: Mapping[str, str], kept: Notes) -> Notes:
-    """What has to go of the notes *kept* for another one: the oldest of whoever has sent the most."""
-    if len(kept) < MOST_UNREAD:
-        return {}
-    ((loudest, _),) = Counter(senders.values()).most_common(1)
-    return {min((key for key, sender in senders.items() if sender == loudest), key=lambda key: _order(kept[key])): None}
-
-
-def _order(note: Notes) -> tuple[int, float]:
-    """The place of *note* among those of its kind: they are counted, because the clock may be set between two."""
-    return note.get(NTH, 0), note["at"]
 
 
 def _rooms_of(note: Notes) -> list[str]:

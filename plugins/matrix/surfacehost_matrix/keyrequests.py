@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from surfacehost import Memory, NotReady
-from surfacehost_matrix.chats import ASKED, Chats
+from surfacehost_matrix.chats import Chats
 from surfacehost_matrix.failures import Declined
 from surfacehost_matrix.homeserver import Homeserver
+from surfacehost_matrix.unread import ASKED
 
 AT_ONCE = 10
 """Requests after one sync; the rest after the next ones. Anybody can send what has no key."""
@@ -33,7 +34,7 @@ class KeyRequests:
     async def settle(self) -> None:
         """Ask for what is missing, withdraw what is not; what fails is done after the next sync."""
         missing: dict[str, Mapping[str, Any]] = {}
-        for note in self._chats.all_unread().values():
+        for note in self._chats.unread.all().values():
             # Of several the first: who names a session later may have read of it there.
             missing.setdefault(f"{note['room']} {_session(note)}", note)
         self._homeserver.expect_keys(
@@ -42,11 +43,12 @@ class KeyRequests:
                 for note in missing.values()
             }
         )
-        asked = self._chats.all_asked()
+        asked = self._chats.unread.all_asked()
         due = [
             wanted
             for wanted, note in missing.items()
-            if asked.get(wanted, {}).get("device") != self._homeserver.device_id and not self._chats.why_withheld(note)
+            if asked.get(wanted, {}).get("device") != self._homeserver.device_id
+            and not self._chats.unread.why_withheld(note)
         ]
         try:
             for wanted in due[:AT_ONCE]:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from surfacehost import Edit, Event, Redaction
-from surfacehost_matrix.chats import UNREAD, Chats, Notes
+from surfacehost_matrix.chats import Chats, Notes
 from surfacehost_matrix.jsonparts import content_of
 from surfacehost_matrix.parse import Place
 from surfacehost_matrix.reading import Reader
+from surfacehost_matrix.unread import UNREAD
 
 
 async def overtaking(
@@ -21,7 +22,7 @@ async def overtaking(
     if not isinstance(event, Edit | Redaction):
         return event
     key = UNREAD + event.of
-    note = (chats.all_unread() | pending).get(key)
+    note = (chats.unread.all() | pending).get(key)
     if not note or note["room"] != event.chat:
         return event
     overtaken: Event | None = event

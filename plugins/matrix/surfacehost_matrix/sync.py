@@ -145,7 +145,7 @@ class Sync:
                 if step := read_step(raw, me=self._me):
                     self._steps.append(step)
                 if told := read_withheld(raw):
-                    news.notes |= self._chats.withheld(told, news.notes)
+                    news.notes |= self._chats.unread.withheld(told, news.notes)
 
     async def _store(self, news: News, cursor: str | None = None) -> None:
         await self._put(*news.events, cursor=cursor, notes=news.notes)
@@ -232,7 +232,7 @@ class Sync:
         if raw.get("type") == "m.room.encrypted" and raw.get("sender") != self._me:
             self._tell_unreadable(room)
             if self._homeserver.is_sealed(raw):
-                news.notes |= self._chats.unread(room, raw, news.notes)
+                news.notes |= self._chats.unread.keep(room, raw, news.notes)
         elif step := read_step(raw, room, me=self._me):
             self._steps.append(step)
         elif new := replacement(raw, room):
@@ -252,7 +252,7 @@ class Sync:
         It is stored before what is new, since it was written earlier.
         """
         late = News()
-        for key, note in self._chats.all_unread().items():
+        for key, note in self._chats.unread.all().items():
             if clear := self._homeserver.decrypt(note["room"], note["event"]):
                 late.notes[key] = None
                 raw, place = clear.source, self._place(note["room"])
@@ -263,11 +263,11 @@ class Sync:
 
     def _tell_overdue(self, news: News) -> None:
         """Let people know where something can't be read: once a room, by an event that they are answered for."""
-        due, marks = self._chats.overdue(news.notes)
+        due, marks = self._chats.unread.overdue(news.notes)
         news.notes |= marks
         for room, note in due.items():
             news.events.append(unreadable(note["event"], self._place(room)))
-            if why := self._chats.why_withheld(note, news.notes):
+            if why := self._chats.unread.why_withheld(note, news.notes):
                 log.warning("%s keeps the key of what they wrote in %s from us: %s", note["event"]["sender"], room, why)
 
     def _place(self, room: str) -> Place:

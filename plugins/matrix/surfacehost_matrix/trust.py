@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from surfacehost import Finding, Memory
-from surfacehost_matrix.chats import ROOM, UNREAD
+from surfacehost_matrix.chats import ROOM
 from surfacehost_matrix.device import Login
 from surfacehost_matrix.failures import Declined
 from surfacehost_matrix.homeserver import Homeserver
 from surfacehost_matrix.identity.crosssigning import RECOVERY_FILE, Published
 from surfacehost_matrix.identity.seeds import FILE
 from surfacehost_matrix.settings import MatrixSettings
+from surfacehost_matrix.unread import UNREAD
 
 FEW_KEYS = 10
 """One-time keys on offer below which somebody may soon find none."""
