@@ -1,9 +1,11 @@
 """The files of an answer and of its question: between the media shelf, the agent's words for them and people's."""
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from surfacehost.agent import wire
 from surfacehost.errors import TooLarge, Undeliverable
@@ -97,11 +99,16 @@ def _megabytes(language: str, size: int) -> str:
 
 def _instead(language: str, file: wire.File) -> str:
     """The line for a file that can't be shown: its own address, where it has one that people can open."""
-    return say(language, "file" if _is_link(file) else "file_inline", name=_name(file), url=file.url)
+    return say(language, "file" if _is_link(file) else "file_inline", name=_name(file), url=_one_word(file.url))
 
 
 def _name(file: wire.File) -> str:
     return literal(safe_name(file.name))
+
+
+def _one_word(url: str) -> str:
+    """*url* as Markdown takes it for a link's address to its end, whatever an agent has put into it."""
+    return re.sub(r"[\s()<>\\]", lambda found: quote(found[0], safe=""), url)
 
 
 def _is_link(file: wire.File) -> bool:

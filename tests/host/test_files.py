@@ -118,7 +118,7 @@ def serving(agent: Agent) -> Iterator[Server]:
 def website(pages: dict[str, tuple[int, dict[str, str], bytes]]) -> Iterator[str]:
     class Pages(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, headers, body = pages[self.path]
+            status, headers, body = pages.get(self.path, (404, {}, b""))
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -206,10 +206,11 @@ def test_a_file_on_the_web_is_taken_over_and_one_that_can_not_be_had_is_a_link(r
     }
     with website(pages) as site:
         agent.sends = [_file(path[1:], site + path, "image/png") for path in pages]
+        agent.sends.append(_file("odd", f"{site}/a b(1).png", "image/png"))
         to = book.say("go")
         wait_until(lambda: len(book.answers(to)) == 3, 20, book.host.log_tail)
     words, *files = book.answers(to)
-    assert words["text"] == f"done\n\n[large]({site}/large)\n\n[gone]({site}/gone)"
+    assert words["text"] == f"done\n\n[large]({site}/large)\n\n[gone]({site}/gone)\n\n[odd]({site}/a%20b%281%29.png)"
     assert [one["file"]["name"] for one in files] == ["good", "moved"]
 
 

@@ -74,6 +74,19 @@ def test_text_without_formatting_has_no_html(markdown: str, body: str) -> None:
     assert matrix(markdown) == MatrixText(body=body)
 
 
+@pytest.mark.parametrize(
+    ("markdown", "body"),
+    [
+        ("**you** are &#64;a&#95;b", "**you** are @a_b"),
+        ("*a* &#955; &#9; &lt;", "*a* &#955; &#9; &lt;"),
+        ("*a* &#95; is `&#95;`", "*a* &#95; is `&#95;`"),
+        ("*a* &#95;\n\n```\n&#95;\n```", "*a* &#95;\n\n```\n&#95;\n```"),
+    ],
+)
+def test_a_body_beside_html_names_no_punctuation_by_its_number(markdown: str, body: str) -> None:
+    assert matrix(markdown).body == body
+
+
 @pytest.mark.parametrize("markdown", ["*" * 400 + "a" + "*" * 400, "> " * 200 + "*a*", "- " * 200 + "*a*"])
 def test_nesting_stays_below_a_hundred_levels(markdown: str, judge_html: Judge) -> None:
     html = matrix(markdown).formatted_body

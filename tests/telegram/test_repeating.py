@@ -8,7 +8,7 @@ from tests.telegram.conftest import Desk, texts
 
 from surfacehost import Message, NotReady, Uncertain
 from surfacehost_devkit.botapi import Account, Bot, BotApi, Chat, Fault, faults
-from surfacehost_telegram.readback import MessageIds
+from surfacehost_telegram.readback import COUNTS, MessageIds
 
 DONE = {
     "answer lost": faults.drop_after(),
@@ -366,6 +366,18 @@ def test_ids_that_are_worth_a_look() -> None:
     assert ids.unknown("42", after=0) == [1, 2, *range(4, 42)]
     assert ids.unknown("42", after=49_999) == [*range(50_001, 50_009)]
     assert ids.unknown("42", after=0, long_ago=True) == [1, 2, *range(4, 62)]
+
+
+def test_in_which_groups_it_was_quiet_for_long_is_forgotten() -> None:
+    ids, groups = MessageIds(), [f"-100{number:010}" for number in range(COUNTS)]
+    for group in [*groups, groups[0]]:
+        ids.see(group, 1)
+        ids.see(group, 3)
+    assert ids.unknown(groups[1], after=0) == [2, *range(4, 12)]
+    ids.see("42", 3)
+    assert ids.unknown(groups[0], after=0) == [2, *range(4, 12)]
+    assert ids.unknown(groups[1], after=0) == [*range(1, 12)]  # the ids are looked at, as far as they went
+    assert len(ids._seen) == COUNTS
 
 
 def test_albums_that_are_tried_for_long_are_expected_once() -> None:

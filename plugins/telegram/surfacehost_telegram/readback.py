@@ -28,6 +28,8 @@ MOST_LONG_AGO = 60
 """The same for what an older copy of the host's data does not know: where to look is less certain."""
 REMEMBERED = 1000
 """How many of the latest ids are remembered where they are counted."""
+COUNTS = 300
+"""Of how many counts: a busy one takes 90 KB. Of the one that was quiet for the longest more ids are looked at."""
 
 NEWEST = "newest"
 """The note that holds the newest id of the account's own count."""
@@ -60,7 +62,11 @@ class MessageIds:
 
     def see(self, chat: str, message_id: int, *, reply: str = "") -> None:
         """Note a message that exists, and which *reply* it is when it is one of ours."""
-        self._seen.setdefault(_count_of(chat), deque(maxlen=REMEMBERED)).append((message_id, reply))
+        seen = self._seen.pop(_count_of(chat), None) or deque(maxlen=REMEMBERED)
+        seen.append((message_id, reply))
+        self._seen[_count_of(chat)] = seen
+        if len(self._seen) > COUNTS:
+            del self._seen[next(iter(self._seen))]
         self._raise(chat, message_id)
         if reply:
             self._albums.pop(chat, None)
