@@ -76,6 +76,7 @@ def write_config(
     config: dict[str, object] = {
         **_server(folder, server_name, port, url, tls=tls),
         **_silence(),
+        **_thrift(),
         "registration_shared_secret": kept.registration,
         "macaroon_secret_key": kept.macaroon,
         "form_secret": kept.form,
@@ -124,6 +125,16 @@ def _silence() -> dict[str, object]:
         "url_preview_enabled": False,
         "enable_registration": False,
         "allow_guest_access": False,
+    }
+
+
+def _thrift() -> dict[str, object]:
+    """What takes time at every event and is for servers with people or neighbours: together about half of it."""
+    return {
+        "push": {"enabled": False},
+        "user_directory": {"enabled": False},
+        "send_federation": False,
+        "gc_min_interval": ["5s", "1m", "10m"],
     }
 
 
