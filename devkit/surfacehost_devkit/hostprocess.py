@@ -1,5 +1,6 @@
 """The real ``surfacehost run`` as a child process: what a test of the host as people use it starts."""
 
+import asyncio
 import json
 import os
 import signal
@@ -7,14 +8,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Self
-
-import httpx
+from urllib.parse import urlsplit
 
 from surfacehost_devkit.forked import Forked
-from surfacehost_devkit.plain import NO_TLS
 
 START_S = 30.0
 LOOK_EVERY_S = 0.05
@@ -107,13 +107,12 @@ class HostProcess:
 
     def status(self) -> dict[str, Any]:
         """Its /status.json."""
-        answer: dict[str, Any] = httpx.get(f"{self.address}/status.json", timeout=ANSWER_S, verify=NO_TLS).json()
+        answer: dict[str, Any] = json.loads(self._get("/status.json")[1])
         return answer
 
     def readiness(self) -> tuple[int, str]:
         """Status and text of its /readyz."""
-        response = httpx.get(f"{self.address}/readyz", timeout=ANSWER_S, verify=NO_TLS)
-        return response.status_code, response.text
+        return self._get("/readyz")
 
     def wait_ready(self, timeout_s: float = 30.0) -> Self:
         """Wait until everything that is enabled says that messages can flow."""
@@ -122,8 +121,17 @@ class HostProcess:
 
     def wait_for(self, condition: Callable[[dict[str, Any]], bool], timeout_s: float = 30.0) -> dict[str, Any]:
         """Wait until *condition* holds of its status, and give that status."""
-        wait_until(lambda: condition(self.status()), timeout_s, lambda: f"{self._shown()}\n{self.log_tail()}")
+        wait_until(lambda: condition(self.status()), timeout_s, self._explain)
         return self.status()
+
+    async def seen(self, condition: Callable[[dict[str, Any]], object], timeout_s: float = 30.0) -> dict[str, Any]:
+        """The same, in a loop of asyncio: *condition* may look at what others do in that loop."""
+        deadline = time.monotonic() + timeout_s
+        while not condition(status := await asyncio.to_thread(self.status)):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"was not seen within {timeout_s:g} s\n{self._explain()}")
+            await asyncio.sleep(LOOK_EVERY_S)
+        return status
 
     @contextmanager
     def unharmed(self) -> Iterator[None]:
@@ -156,8 +164,15 @@ class HostProcess:
         """The last lines of its log."""
         return "\n".join(self.log_text().splitlines()[-lines:])
 
-    def _shown(self) -> str:
-        return json.dumps(self.status(), indent=1)
+    def _get(self, path: str) -> tuple[int, str]:
+        """Status and text of a page of it."""
+        with closing(HTTPConnection(urlsplit(self.address).netloc, timeout=ANSWER_S)) as connection:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+
+    def _explain(self) -> str:
+        return f"{json.dumps(self.status(), indent=1)}\n{self.log_tail()}"
 
     def _signal(self, number: int, timeout_s: float = 10.0) -> None:
         if self._process is not None and self.is_alive:

@@ -26,7 +26,7 @@ LEGACY = {
 }
 
 
-def _built(model: Any) -> Any:  # noqa: ANN401 - a model, or several of them as one type
+def _built(model: Any) -> Any:
     """*model*, with what its annotations name."""
     for one in get_args(model) or [model]:
         if issubclass(one, BaseModel):

@@ -68,7 +68,7 @@ class Scene:
 
     async def seen(self, condition: Callable[[dict[str, Any]], bool], timeout_s: float = 30) -> dict[str, Any]:
         """Wait until *condition* holds of the host's status."""
-        return await asyncio.to_thread(self.host.wait_for, condition, timeout_s)
+        return await self.host.seen(condition, timeout_s)
 
     async def meet(self) -> str:
         """Alice makes a direct chat with the bot, and it comes."""

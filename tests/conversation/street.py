@@ -93,7 +93,7 @@ class Street:
 
     async def seen(self, condition: Callable[[dict[str, Any]], bool]) -> None:
         """Wait until *condition* holds of the host's status."""
-        await asyncio.to_thread(self.host.wait_for, condition)
+        await self.host.seen(condition)
 
     async def quiet(self, name: str) -> None:
         """Wait until all that was put by the surface *name* is done with."""

@@ -83,7 +83,7 @@ async def flooded(tmp_path_factory: pytest.TempPathFactory, homeserver: Homeserv
         await asyncio.gather(named.write("message"), lower.write("/demo grow"), matrix.write("!demo grow"))
         await named.ask_alone()
         flooded = Flooded(host=host, named=named, lower=lower, matrix=matrix)
-        await asyncio.to_thread(host.wait_for, flooded.is_over, LONGEST_S)
+        await host.seen(flooded.is_over, LONGEST_S)
         yield flooded
 
 

@@ -23,11 +23,11 @@ async def test_a_mark_goes_though_the_host_is_killed_while_it_stands(stage: Stag
         on_matrix = [matrix_mark(alice, where, me, one) for where, one in ((room, asked), (direct, waits))]
         return [*on_matrix, *(telegram_mark(bot, one) for one in (written, sits))]
 
-    for text in ("!demo slow 5", "and this"):
+    for text in ("!demo slow 7", "and this"):
         waits = await alice.send(direct, text)
         sits = world.write(stage.ann, text, bot=bot.id)
-    asked = await alice.send(room, "!demo slow 2")
-    written = world.write(stage.ann, "!demo slow 2", club)
+    asked = await alice.send(room, "!demo slow 7")
+    written = world.write(stage.ann, "!demo slow 7", club)
     await stage.seen(lambda _: marks() == ["👀", "⏳", "👀", "👀"])
     stage.proxy.faults.plan("PUT */redact/*", faults.bad_gateway(), times=None)
     stage.api.faults.plan("setMessageReaction", faults.bad_gateway(), times=None)
@@ -39,7 +39,7 @@ async def test_a_mark_goes_though_the_host_is_killed_while_it_stands(stage: Stag
     await stage.start()
     await stage.at_rest()
     await stage.seen(lambda _: not any(marks()))
-    assert alice.seen.said(direct, me)[1:] == ["I waited 5 s.", "echo: and this"]
-    assert alice.seen.said(room, me)[1:] == ["I waited 2 s."]
-    for where, answers in ((stage.ann.id, ["I waited 5 s.", "echo: and this"]), (club, ["I waited 2 s."])):
+    assert alice.seen.said(direct, me)[1:] == ["I waited 7 s.", "echo: and this"]
+    assert alice.seen.said(room, me)[1:] == ["I waited 7 s."]
+    for where, answers in ((stage.ann.id, ["I waited 7 s.", "echo: and this"]), (club, ["I waited 7 s."])):
         assert [one.content.text for one in world.replies(where, bot=bot.id)] == answers

@@ -50,7 +50,7 @@ class Stock:
         def is_refused() -> bool:
             return any(one.pause_s > longer_than_s for one in self.proxies[name].of(pattern))
 
-        await asyncio.to_thread(self.host.wait_for, lambda _: is_refused(), 60)
+        await self.host.seen(lambda _: is_refused(), 60)
 
 
 @pytest_asyncio.fixture
@@ -89,7 +89,7 @@ async def test_under_stock_limits_and_killed_in_a_pause_nothing_is_asked_too_ear
 
 async def _killed(stock: Stock) -> None:
     """As soon as a pause is noted."""
-    await asyncio.to_thread(stock.host.wait_for, lambda _: any(notes(stock.host.folder.parent, "limited")))
+    await stock.host.seen(lambda _: any(notes(stock.host.folder.parent, "limited")))
     stock.host.kill()
     await asyncio.to_thread(stock.host.start)
 

@@ -1,6 +1,5 @@
 """Too many requests: every message arrives, and nobody is called while a pause lasts."""
 
-import asyncio
 import time
 
 from tests.faults.conftest import Stage
@@ -43,7 +42,7 @@ async def test_one_chats_penalty_is_no_other_chats_delay(stage: Stage) -> None:
     began = time.monotonic()
     await bob.say("one")
     await bob.say("two")
-    await asyncio.to_thread(stage.host.wait_for, lambda _: stage.api.flood.refused > 0)
+    await stage.host.seen(lambda _: stage.api.flood.refused > 0)
     asked = time.monotonic()
     await cleo.say("hello")
     assert await cleo.thread.heard(1, 5) == ["echo: hello"]

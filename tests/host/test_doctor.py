@@ -47,7 +47,7 @@ async def test_beside_a_running_host_it_disturbs_nobody(tmp_path: Path) -> None:
             assert level(done, "telegram: no webhook is in the way") == "ok"
             async with httpx.AsyncClient() as http:
                 await http.get(f"{api.url}/bot{bot.token}/setWebhook", params={"url": "https://127.0.0.1:8443/x"})
-            await asyncio.to_thread(host.wait_for, lambda status: status["ready"]["telegram"])
+            await host.seen(lambda status: status["ready"]["telegram"])
             done = await doctor(host)
             assert done.returncode == 1
             assert "  bad   a webhook takes this bot's messages, at https://127.0.0.1:8443/x" in done.stdout

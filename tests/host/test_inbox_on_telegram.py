@@ -28,7 +28,7 @@ class Phone:
 
     async def seen(self, condition: Any) -> None:
         """Wait until *condition* holds of the host's status."""
-        await asyncio.to_thread(self.host.wait_for, condition)
+        await self.host.seen(condition)
 
     def heard(self, after: int) -> list[str]:
         """What the bot said to Ann behind the message *after*."""

@@ -80,7 +80,7 @@ async def test_an_alias_stands_for_the_room_that_it_leads_to(
 
         proxy.faults.plan(LOOKED_UP, faults.bad_gateway(502), times=2)
         await moved(alice, alias, first, second)  # which no room tells again
-        await asyncio.to_thread(host.wait_for, lambda _: note(tmp_path, f"alias:{alias}") == second)
+        await host.seen(lambda _: note(tmp_path, f"alias:{alias}") == second)
         question = await bob.send(second, "and here?")
         await bob.replies(second, after=question, from_=bot.user_id)
 

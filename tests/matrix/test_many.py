@@ -144,7 +144,7 @@ async def test_a_changed_password_parks_its_account_alone_and_once_it_is_told_co
     auth = {"type": "m.login.password", "identifier": who, "password": PASSWORD}
     async with aclosing(MatrixApi(homeserver.url, first.access_token)) as api:
         await api.call("POST", "account", "password", json={"new_password": "another-horse", "auth": auth})
-    told = await asyncio.to_thread(pair.process.wait_for, lambda told: surface_in(told, "first")["state"] == "parked")
+    told = await pair.process.seen(lambda told: surface_in(told, "first")["state"] == "parked")
     assert "does not accept this password" in surface_in(told, "first")["reason"]
     assert "first: parked: " in (await asyncio.to_thread(pair.process.readiness))[1]
     waits, question = await alice.send(room, "while you were out"), await alice.send(elsewhere, "and you?")

@@ -60,10 +60,10 @@ async def test_what_it_can_not_read_parks_alone_and_waits_out_a_homeserver_that_
         await alice.send(room, "odd")
         behind = await alice.send(room, "good")
         await alice.replies(room, after=behind, from_=bot.user_id)
-        assert (await asyncio.to_thread(host.status))["inbox"]["matrix"]["parked"] == 1
+        await host.seen(lambda status: status["inbox"]["matrix"]["parked"] == 1)
         assert "matrix: ok, 1 parked" in (await asyncio.to_thread(host.readiness))[1]
         await stumbled_over(host, alice, bot, room)
-        await asyncio.to_thread(host.wait_for, lambda status: status["inbox"]["matrix"]["open"] == 0)
+        await host.seen(lambda status: status["inbox"]["matrix"]["open"] == 0)
         listed = (await asyncio.to_thread(host.command, "inbox", "list")).stdout.splitlines()
         assert len(listed) == 2
         assert "RecursionError" in listed[1]

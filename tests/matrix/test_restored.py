@@ -85,7 +85,7 @@ async def test_without_a_password_it_asks_for_a_new_token_and_tells_of_keys_that
         await asyncio.to_thread(host.stop)
         await asyncio.to_thread(restore, host, copy)
         await asyncio.to_thread(host.start)
-        status = await asyncio.to_thread(host.wait_for, lambda told: surface_in(told, "matrix")["state"] == "parked")
+        status = await host.seen(lambda told: surface_in(told, "matrix")["state"] == "parked")
         reason = surface_in(status, "matrix")["reason"]
         assert reason == "the encryption keys of the access token's device are an older copy; make a new token"
         await asyncio.to_thread(host.stop)
@@ -98,7 +98,7 @@ async def test_without_a_password_it_asks_for_a_new_token_and_tells_of_keys_that
         keys = tmp_path / "host" / "var" / "matrix" / "crypto"
         (keys / "secret").write_text("another")
         await asyncio.to_thread(host.start)
-        status = await asyncio.to_thread(host.wait_for, lambda told: surface_in(told, "matrix")["state"] == "parked")
+        status = await host.seen(lambda told: surface_in(told, "matrix")["state"] == "parked")
         assert f"the keys in {keys} can't be read" in surface_in(status, "matrix")["reason"]
 
 

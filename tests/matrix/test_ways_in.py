@@ -82,10 +82,10 @@ async def test_the_real_host_comes_back_when_its_session_has_ended_softly_while_
     environ = {"HTTPS_PROXY": common.url.replace("//", "//alice:hush@"), "NO_PROXY": ""}
     folder = tmp_path / "host"
     with HostProcess(folder, direct, environ) as host:  # which does not know the authority
-        await asyncio.to_thread(host.wait_for, lambda status: "ca_file" in status["surfaces"][0]["reason"])
+        await host.seen(lambda status: "ca_file" in status["surfaces"][0]["reason"])
     assert common.tunnels
     with HostProcess(folder, settings.replace("s3cret", "wrong"), environ) as host:
-        await asyncio.to_thread(host.wait_for, lambda status: " 407 " in status["surfaces"][0]["reason"])
+        await host.seen(lambda status: " 407 " in status["surfaces"][0]["reason"])
     assert proxy.refused
     common.tunnels.clear()
     with HostProcess(folder, settings, environ) as host:  # whose own proxy goes before that of the environment
@@ -106,7 +106,7 @@ async def test_the_real_host_comes_back_when_its_session_has_ended_softly_while_
         named = (await alice.replies(chat, after=question, from_=bot.user_id, count=2))[-1]
         assert (named.content["msgtype"], named.body) == ("m.text", TOO_LARGE)
         await ask(strict, note(tmp_path, "login")["access_token"], "logout")
-        status = await asyncio.to_thread(host.wait_for, lambda status: status["surfaces"][0]["state"] == "parked")
+        status = await host.seen(lambda status: status["surfaces"][0]["state"] == "parked")
         assert "does not take the login token" in status["surfaces"][0]["reason"]
         assert "/login/sso/redirect" in status["surfaces"][0]["reason"]
     assert not any(word in host.log_text() for word in (token, "s3cret", "hush", "wrong", after["access_token"]))

@@ -59,12 +59,12 @@ class Lines:
 
     async def until(self, name: str, state: str) -> str:
         """Wait until a surface is up, waiting or parked; why."""
-        told = await asyncio.to_thread(self.process.wait_for, lambda one: surface_in(one, name)["state"] == state)
+        told = await self.process.seen(lambda one: surface_in(one, name)["state"] == state)
         return str(surface_in(told, name)["reason"])
 
     async def until_hanging(self) -> None:
         """Wait until a call hangs at the proxy."""
-        await asyncio.to_thread(self.process.wait_for, lambda _: bool(self.proxy.faults.hanging))
+        await self.process.seen(lambda _: bool(self.proxy.faults.hanging))
 
     def release(self) -> None:
         """Nothing hangs any more, nor will."""
@@ -192,7 +192,7 @@ async def test_a_first_sync_that_hangs_while_nothing_else_answers_is_given_up_an
     assert (code, "shaky: waiting: " in text, "calm: ok" in text) == (503, True, True)
     tries = len(lines.proxy.passages)
     assert await asked(alice, other, lines.calm, "and you?") == "echo: and you?"
-    await asyncio.to_thread(lines.process.wait_for, lambda told: surface_in(told, "shaky")["failures"] >= 2)
+    await lines.process.seen(lambda told: surface_in(told, "shaky")["failures"] >= 2)
     assert len(lines.proxy.passages) - tries <= 3  # one call each, and then a pause
     lines.release()
     await lines.until("shaky", "up")
@@ -256,7 +256,7 @@ async def told_again(lines: Lines, room: str) -> None:
 
 
 async def closed(lines: Lines, room: str) -> None:
-    await asyncio.to_thread(lines.process.wait_for, lambda _: f"{room} is closed to us" in lines.process.log_text())
+    await lines.process.seen(lambda _: f"{room} is closed to us" in lines.process.log_text())
 
 
 async def test_a_room_that_another_client_of_the_account_has_left_is_come_into_again(

@@ -165,7 +165,7 @@ async def test_while_a_file_is_on_its_way_up_another_conversation_is_answered(mo
     room, other = await direct_chat(friend, picky), await direct_chat(friend, picky)
     more.proxy.faults.plan("POST */upload", faults.hang())
     question = await friend.send(room, "!demo file image")
-    await asyncio.to_thread(more.process.wait_for, lambda _: bool(more.proxy.faults.hanging))
+    await more.process.seen(lambda _: bool(more.proxy.faults.hanging))
     assert await asked(friend, other, picky, "meanwhile") == "echo: meanwhile"
     assert more.proxy.faults.hanging
     more.beside.call(more.proxy.faults.release)
@@ -179,7 +179,7 @@ async def test_a_homeserver_that_is_stopped_and_goes_on_costs_no_answer(more: Mo
     await friend.wait_for(lambda: question in friend.seen.receipts[room][picky.user_id])
     more.homeserver.pause()
     try:
-        await asyncio.to_thread(more.process.wait_for, lambda status: "answered" in steps_of(status, question))
+        await more.process.seen(lambda status: "answered" in steps_of(status, question))
         assert "does not answer in time" in (await more.until_state("picky", "waiting"))["reason"]
         code, text = await asyncio.to_thread(more.process.readiness)
         assert (code, "picky: waiting: " in text) == (503, True)
@@ -227,7 +227,7 @@ async def test_whatever_is_limited_nothing_of_all_that_is_asked_before_the_time_
     for refused in COUNTED:
         more.proxy.faults.plan(refused, limit_exceeded(PAUSE_S))
         questions = {room: await friend.send(room, "!demo file text 40")}
-        await asyncio.to_thread(more.process.wait_for, partial(has_met, more, refused))
+        await more.process.seen(partial(has_met, more, refused))
         questions[other] = await friend.send(other, "!demo file text 40")
         for one, question in questions.items():
             await friend.replies(one, after=question, from_=picky.user_id, count=2)

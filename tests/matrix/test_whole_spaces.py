@@ -74,7 +74,7 @@ async def test_who_is_not_known_gets_a_code_for_the_operator_and_once_let_in_a_s
     (said,) = alice.seen.said(room, gate.user_id)
     code = re.findall(r"\b[2-9A-HJ-NP-Z]{8}\b", said)
     unheard = await alice.send(room, "let me in")
-    await asyncio.to_thread(spaces.process.wait_for, lambda status: "settled" in steps_of(status, unheard))
+    await spaces.process.seen(lambda status: "settled" in steps_of(status, unheard))
     assert f"{alice.user_id} of gate is let in" in (await spaces.command("pair", "approve", *code)).stdout
     assert await asked(alice, room, gate, "and now?") == "echo: and now?"
     assert len(alice.seen.messages(room, after=unheard, from_=gate.user_id)) == 1
@@ -223,7 +223,7 @@ async def test_what_the_settings_say_anew_is_planned_by_the_doctor_and_mended_at
     assert f"/_synapse/admin/v1/users/{gate.user_id}/override_ratelimit" in said
     spaces.process.kill()
     await asyncio.to_thread(spaces.process.start)
-    await asyncio.to_thread(spaces.process.wait_for, lambda _: "mending what was made" in spaces.process.log_text())
+    await spaces.process.seen(lambda _: "mending what was made" in spaces.process.log_text())
     async with asyncio.timeout(20):
         while "differs" in (said := (await spaces.command("doctor")).stdout):
             pass

@@ -121,7 +121,7 @@ class More:
         def there(status: dict[str, Any]) -> bool:
             return bool(surface_in(status, name)["state"] == state)
 
-        return surface_in(await asyncio.to_thread(self.process.wait_for, there), name)
+        return surface_in(await self.process.seen(there), name)
 
 
 @contextmanager

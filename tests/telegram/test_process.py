@@ -102,7 +102,7 @@ class Street:
             other = self.api.world.write(self.api.world.person(), "hi", bot=self.bot)
             await self.api.world.wait_for_reply(other.chat, after=other, timeout_s=20)
         assert [one.text[:25] for one in said] == ["Something went wrong (ref"]
-        await asyncio.to_thread(self.host.wait_for, lambda status: status["inbox"]["telegram"]["parked"] == 2)
+        await self.host.seen(lambda status: status["inbox"]["telegram"]["parked"] == 2)
 
     async def refused(self) -> None:
         """See that an address which Telegram does not take parks its bot, that it is told where, and stop the host."""
@@ -111,7 +111,7 @@ class Street:
         self.host.configure(self.settings("webhook"))
         await asyncio.to_thread(self.host.start)
         told = f"telegram: parked: Telegram does not take the webhook: Bad webhook: {why}"
-        await asyncio.to_thread(self.host.wait_for, lambda _: told in self.host.readiness()[1])
+        await self.host.seen(lambda _: told in self.host.readiness()[1])
         assert self.host.readiness()[0] == 503
         before = len(self.api.world.replies(self.alice.id, bot=self.other))
         self.api.world.write(self.alice, "and the other?", bot=self.other)
@@ -160,7 +160,7 @@ async def test_what_telegram_brings_is_answered_once_whatever_happens_to_the_hos
     for secret, size, status in (("", 2, 403), ("guess", 2, 403), (street.secret, 1_000_001, 413)):
         assert await street.bring(b"x" * size, secret) == status
     world.write(alice, "/demo slow 1", bot=street.bot)
-    await asyncio.to_thread(street.host.wait_for, lambda status: any("asked" in str(way) for way in status["ways"]))
+    await street.host.seen(lambda status: any("asked" in str(way) for way in status["ways"]))
     street.host.kill()
     for text in ("two", "three"):
         world.write(alice, text, bot=street.bot)
@@ -207,7 +207,7 @@ async def test_a_webhook_is_set_in_the_end_and_a_file_too_large_is_a_link(street
     host.configure(street.settings("webhook"))
     await asyncio.to_thread(host.start)
     for why in trouble:
-        await asyncio.to_thread(host.wait_for, lambda _, why=why: why in host.readiness()[1])  # type: ignore[misc]
+        await host.seen(lambda _, why=why: why in host.readiness()[1])  # type: ignore[misc]
         assert host.readiness()[0] == 503
     await world.wait_for(lambda: street.api.faults.hanging or None)
     world.write(alice, "to the other", bot=street.other)
@@ -240,7 +240,7 @@ async def test_a_group_that_moves_keeps_its_conversation(street: Street) -> None
     await street.heard(old, fresh)
     street.bot.queue.put_raw({"message": 5})
     world.write(bob, "@agent_bot /demo slow 1", old)
-    await asyncio.to_thread(street.host.wait_for, lambda status: "asked" in str(status["ways"]))
+    await street.host.seen(lambda status: "asked" in str(status["ways"]))
     new = street.api.groups.migrate(old, bob)
     greeted = world.write(bob, "@agent_bot hi", new)
     await street.heard(new, "I waited 1 s.", "echo: hi")
@@ -252,7 +252,7 @@ async def test_a_group_that_moves_keeps_its_conversation(street: Street) -> None
     status = f"Assistant: reachable. This conversation: 1/telegram/~/{old.id}/~/2."
     await world.wait_for_reply(new.id, timeout_s=20, where=lambda one: one.content.text.startswith(status))
     await street.heard(old, fresh)
-    await asyncio.to_thread(street.host.wait_for, lambda status: status["inbox"]["telegram"]["parked"] == 1)
+    await street.host.seen(lambda status: status["inbox"]["telegram"]["parked"] == 1)
     listed = await asyncio.to_thread(street.host.command, "inbox", "list")
     assert "the surface can't read it; the log says why" in listed.stdout
     await street.unreadable()

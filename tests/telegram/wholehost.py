@@ -90,7 +90,7 @@ class Talk:
 
     async def until(self, condition: Any) -> dict[str, Any]:
         """The host's status, once it is as *condition* says."""
-        return await asyncio.to_thread(self.host.wait_for, condition)
+        return await self.host.seen(condition)
 
     async def at_work(self, chat: Chat | Account, count: int = 1) -> None:
         """Wait until the agent is at *count* messages of *chat*."""

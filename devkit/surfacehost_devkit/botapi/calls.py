@@ -57,7 +57,7 @@ class CallLog:
         wanted = method.lower()
         return [
             record
-            for record in self.records
+            for record in list(self.records)  # a test may look at it from another thread
             if record.number > after
             and (not wanted or record.method.lower() == wanted)
             and (chat_id is None or record.chat_id == str(chat_id))

@@ -34,7 +34,8 @@ def matrix(markdown: str) -> MatrixText:
     """The Markdown as one message, however long; see `matrix_parts` for answers that may not fit into an event.
 
     The body is the Markdown itself, as clients without HTML expect, but for references to punctuation, which nobody can
-    read; where nothing is formatted it is the plain text and there is no formatted_body. Takes under a millisecond for each kilobyte: run it in a thread from some 20 kB on.
+    read; where nothing is formatted it is the plain text and there is no formatted_body. Takes under a millisecond for
+    each kilobyte: run it in a thread from some 20 kB on.
     """
     return render(read(markdown))
 
