@@ -47,8 +47,8 @@ async def _come_into(server: Homeserver, account: Account) -> None:
     async with aclosing(MatrixApi(server.url, account.access_token)) as api:
 
         async def make() -> None:
-            for number in numbers:
+            for number in numbers:  # by the preset that takes the fewest events
                 state = [] if number % 10 else encrypted
-                await api.call("POST", "createRoom", json={"name": f"room {number}", "initial_state": state})
+                await api.call("POST", "createRoom", json={"preset": "public_chat", "initial_state": state})
 
         await asyncio.gather(*(make() for _ in range(MAKERS)))
