@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Self
 
-import httpx
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
+from yarl import URL
 
 from surfacehost_devkit.faults import Answer, Faults, bad_gateway
 from surfacehost_devkit.lines import Lines, Listener
@@ -31,6 +32,9 @@ _NOT_PASSED_ON = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "accept-encoding", "host"}
 )
 """Headers about one connection (RFC 9110, section 7.6.1) or the form of a body, which is passed on plain."""
+
+_ADDED = ("Accept", "Content-Type", "User-Agent")
+"""Headers that our client would add: the caller's own are enough."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,7 +56,7 @@ class Passage:
 class FaultProxy:
     """A running proxy; make one with `FaultProxy.before()`."""
 
-    def __init__(self, upstream: str, client: httpx.AsyncClient) -> None:
+    def __init__(self, upstream: str, client: ClientSession) -> None:
         self.faults = Faults()
         self.passages: list[Passage] = []
         """Every call, oldest first."""
@@ -67,8 +71,9 @@ class FaultProxy:
     async def before(cls, upstream: str, *, verify: ssl.SSLContext = NO_TLS) -> AsyncIterator[Self]:
         """Stand before the server at *upstream* on a free port of 127.0.0.1 until the block ends."""
         # A connection for each call: a kept one may be closed just when it is used, a fault that nobody planned.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        async with httpx.AsyncClient(verify=verify, limits=limits, timeout=ANSWER_S, trust_env=False) as client:
+        connector = TCPConnector(ssl=verify, limit=0, force_close=True)
+        timeout, jar = ClientTimeout(ANSWER_S), DummyCookieJar()
+        async with ClientSession(connector=connector, timeout=timeout, cookie_jar=jar, auto_decompress=False) as client:
             proxy = cls(upstream, client)
             try:
                 await proxy.back()
@@ -123,15 +128,18 @@ class FaultProxy:
     async def _pass_on(self, request: Request, body: bytes) -> Answer:
         path, query = request.scope["raw_path"].decode("ascii"), request.scope["query_string"].decode("ascii")
         headers = [*_passed_on(request.headers.items()), ("accept-encoding", "identity")]
-        url = f"{self._upstream}{path}{'?' if query else ''}{query}"
+        url = URL(f"{self._upstream}{path}{'?' if query else ''}{query}", encoded=True)
         try:
-            response = await self._client.request(request.method, url, content=body, headers=headers)
-        except httpx.TransportError:  # the server is away: a proxy says so with a page of its own
+            async with self._client.request(
+                request.method, url, data=body, headers=headers, skip_auto_headers=_ADDED, allow_redirects=False
+            ) as response:
+                content = await response.read()
+        except (ClientError, TimeoutError):  # the server is away: a proxy says so with a page of its own
             gone = bad_gateway()
             return Answer(status=gone.status, body=gone.body, content_type=gone.content_type)
-        told = dict(_passed_on(response.headers.items()))
+        told = {name.lower(): value for name, value in _passed_on(response.headers.items())}
         kind = told.pop("content-type", "application/octet-stream")
-        return Answer(status=response.status_code, body=response.content, content_type=kind, headers=told)
+        return Answer(status=response.status, body=content, content_type=kind, headers=told)
 
 
 def _pause_of(answer: Answer) -> float:

@@ -3,10 +3,12 @@
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from json import loads
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-import httpx
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector
+from yarl import URL
 
 from surfacehost_devkit.plain import NO_TLS
 
@@ -72,16 +74,19 @@ class RoomEvent:
 
 
 class MatrixApi:
-    """Requests of one user; raises MatrixError for a refusal and httpx.TransportError for a lost connection."""
+    """Requests of one user; raises MatrixError for a refusal and ConnectionError where no whole answer came."""
 
     def __init__(self, url: str, token: str = "", *, verify: ssl.SSLContext = NO_TLS) -> None:
         """``url`` is the homeserver's address; ``verify`` what to trust when it is https."""
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.AsyncClient(base_url=url, headers=headers, verify=verify, trust_env=False, timeout=30)
+        self._url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._verify = verify
+        self._http: ClientSession | None = None
 
     async def aclose(self) -> None:
         """Close its connections."""
-        await self._http.aclose()
+        if self._http is not None:
+            await self._http.close()
 
     async def call(
         self,
@@ -93,12 +98,23 @@ class MatrixApi:
         timeout_s: float = 30,
     ) -> dict[str, Any]:
         """Send one request; the parts of the path are quoted here."""
-        address = "/".join(["/_matrix/client", version, *(quote(part, safe="") for part in path)])
-        answer = await self._http.request(method, address, json=json, params=params, timeout=timeout_s)
-        if answer.is_error:
-            raise _refusal(answer)
-        body: dict[str, Any] = answer.json()
+        address = "/".join([self._url, "_matrix/client", version, *(quote(part, safe="") for part in path)])
+        url = URL(f"{address}?{urlencode(params)}" if params else address, encoded=True)
+        try:
+            async with self._session().request(method, url, json=json, timeout=ClientTimeout(timeout_s)) as answer:
+                told = await answer.read()
+        except (ClientError, TimeoutError) as lost:
+            raise ConnectionError(f"{method} {address}: {str(lost) or 'no answer in time'}") from lost
+        if not answer.ok:
+            raise _refusal(answer, told)
+        body: dict[str, Any] = loads(told)
         return body
+
+    def _session(self) -> ClientSession:
+        """Made at the first call: it belongs to the loop that runs then."""
+        if self._http is None:
+            self._http = ClientSession(connector=TCPConnector(ssl=self._verify), headers=self._headers)
+        return self._http
 
     async def sync(self, since: str | None, *, filter_: str, timeout_ms: int) -> dict[str, Any]:
         """One long poll for what is new."""
@@ -122,14 +138,14 @@ class MatrixApi:
                 return
 
 
-def _refusal(answer: httpx.Response) -> MatrixError:
+def _refusal(answer: ClientResponse, told: bytes) -> MatrixError:
     try:
-        body = answer.json()
+        body = loads(told)
     except ValueError:  # a proxy's page
         body = {}
     return MatrixError(
-        answer.status_code,
+        answer.status,
         body.get("errcode", ""),
-        body.get("error", answer.reason_phrase),
+        body.get("error", answer.reason),
         body.get("retry_after_ms"),
     )

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
 from .matrixapi import MatrixApi, MatrixError, RoomEvent
 
 _FILTER = json.dumps({"presence": {"types": []}, "room": {"timeline": {"limit": 100}}})
@@ -105,7 +103,7 @@ class Watch:
                     answer = await self._api.sync(since, filter_=_FILTER, timeout_ms=30_000)
                     await self._take(answer)
                     since = answer["next_batch"]
-                except (httpx.TransportError, MatrixError) as error:
+                except (ConnectionError, MatrixError) as error:
                     if isinstance(error, MatrixError) and error.status < 500:
                         raise
                     # The server is away, and nothing tells when it is back but trying.

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
 from surfacehost_devkit.demo.board import Board, Note
 from surfacehost_devkit.demo.people import Unsayable
 from surfacehost_devkit.demo.settings import ROOMS
@@ -48,7 +46,7 @@ class OnMatrix:
         """Send a message into *room*."""
         try:
             await self._person.send(room or next(iter(self._rooms)), text)
-        except (MatrixError, httpx.TransportError) as error:
+        except (MatrixError, ConnectionError) as error:
             raise Unsayable(f"The homeserver did not take it: {str(error) or type(error).__name__}") from error
 
     async def tap(self, message: str, data: str) -> None:

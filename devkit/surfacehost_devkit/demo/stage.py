@@ -103,7 +103,7 @@ class Stage:
                 await telegram.wait_for_reply(GREETED_S)
             except TimeoutError as error:
                 raise DemoFailed(f"the bot does not greet: {error}\n{log_tail(host.log)}") from error
-            except (AdminError, MatrixError, httpx.HTTPError) as error:
+            except (AdminError, MatrixError, ConnectionError, httpx.HTTPError) as error:
                 raise DemoFailed(f"the homeserver refuses: {error}\n{log_tail(homeserver.log_file)}") from error
             return {"matrix": matrix, "telegram": telegram, "web": web}
 
