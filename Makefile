@@ -18,7 +18,7 @@ run: .venv/ready ## the demo: a homeserver, a Bot API, an agent and three surfac
 
 test: .venv/ready ## the whole suite, against a real Synapse and a real browser
 	PYTHON=$(BIN)/python tools/servers
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder
 
 check: .venv/ready ## formatting, lint, types, import rules
 	$(BIN)/ruff format --check $(SOURCES)

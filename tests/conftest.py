@@ -18,13 +18,20 @@ settings.register_profile("suite", max_examples=200, **NO_CLOCK)
 settings.register_profile("long", max_examples=20_000, **NO_CLOCK)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
-LONG = ("faults", "chaos", "both")
-"""Folders whose tests take long: they come first, so that no worker is left alone with one in the end."""
+WAITING = ("faults", "both")
+"""Folders whose tests wait for most of their time: for clocks, penalties and what comes back."""
+WORKING = ("chaos", "conversation", "demo", "homeserver", "matrix")
+"""Those whose tests keep the machine busy."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the long ones first, otherwise in their order."""
-    items.sort(key=lambda item: item.path.parent.name not in LONG)
+    """Mix files that wait with files that work, and let short ones come last: no worker is left alone with a long one."""
+    files = {item.path: item.path.parent.name for item in items}
+    waiting = [file for file, folder in files.items() if folder in WAITING]
+    working = [file for file, folder in files.items() if folder in WORKING]
+    place = {file: float(number) for number, file in enumerate(working)}
+    place |= {file: number * len(working) / len(waiting) for number, file in enumerate(waiting)}
+    items.sort(key=lambda item: (place.get(item.path, len(files)), item.path.parent, item.path))
 
 
 @pytest.fixture(scope="session")
