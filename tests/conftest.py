@@ -25,7 +25,7 @@ WORKING = ("chaos", "conversation", "demo", "homeserver", "matrix")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mix files that wait with files that work; short ones come last, so that no worker is left alone with a long one."""
+    """Mix files that wait with files that work; short ones come last, so no worker is left alone with a long one."""
     files = {item.path: item.path.parent.name for item in items}
     waiting = [file for file, folder in files.items() if folder in WAITING]
     working = [file for file, folder in files.items() if folder in WORKING]
