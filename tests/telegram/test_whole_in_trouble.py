@@ -174,7 +174,7 @@ async def test_a_penalty_outlives_the_process_and_moves_with_its_group(whole: Wh
     shut = [whole.api.world.private_chat(whole.person(), whole.bot), told, untold]
     asked = {}
     for chat in shut:
-        whole.api.faults.plan(f"sendMessage {chat.id}", faults.too_many(6))
+        whole.api.faults.plan(f"sendMessage {chat.id}", faults.too_many(10))
         who, where = (chat.id, None) if chat.kind == "private" else (bob, chat)
         asked[chat.id] = whole.api.world.write(who, "@agent_bot late", where, bot=whole.bot)
     await whole.until(lambda _: all(f"shut:{chat.id}" in notes_of() for chat in shut))
@@ -191,7 +191,7 @@ async def test_a_penalty_outlives_the_process_and_moves_with_its_group(whole: Wh
         answer = await whole.api.world.wait_for_reply(now, after=after, timeout_s=WAIT_S)
         assert answer.text.endswith("late")
         again = [one for where in (chat, now) for one in whole.api.calls.of(chat_id=where.id, after=refused.number)]
-        assert min(one.started for one in again) > refused.ended + 6
+        assert min(one.started for one in again) > refused.ended + 10
         assert len(whole.api.world.replies(now, after=after)) == 1
 
 

@@ -140,8 +140,8 @@ async def test_a_penalty_on_a_draft_ends_and_is_no_reason_to_edit(hurried: Hurri
 async def test_typing_goes_on_until_the_answer_is_there_whatever_becomes_of_a_call(hurried: Hurried) -> None:
     alice = hurried.person()
     hurried.api.faults.plan(f"sendChatAction {alice.id}", faults.reset())
-    told = await hurried.ask(alice, "/demo slow 2", bot=hurried.edits)
-    assert told.text == "I waited 2 s."
+    told = await hurried.ask(alice, "/demo slow 4", bot=hurried.edits)
+    assert told.text == "I waited 4 s."
     [answered] = hurried.api.calls.of("sendMessage", chat_id=alice.id)
     shown = hurried.api.calls.of("sendChatAction", chat_id=alice.id)
     assert len(shown) >= 3
@@ -157,7 +157,7 @@ async def test_a_preview_that_can_be_edited_no_more_goes_if_telegram_lets_it(hur
     old = "Bad Request: message can't be deleted"  # so it says of what is older than 48 hours (Bot API, deleteMessage)
     hurried.api.faults.plan(f"deleteMessage {people[1].id}", faults.error(400, old))
     with hurried.host.unharmed():
-        asked = [world.write(alice, "/demo stream 12 0.1", bot=hurried.edits) for alice in people]
+        asked = [world.write(alice, "/demo stream 40 0.1", bot=hurried.edits) for alice in people]
         await asyncio.gather(*(hurried.calls("deleteMessage", alice.id, 1) for alice in people))
         await hurried.rests()
     for alice in people:
