@@ -1,5 +1,6 @@
 """Fixtures for every test: one real homeserver for a run, fresh users for each test."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -32,6 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     place = {file: float(number) for number, file in enumerate(working)}
     place |= {file: number * len(working) / len(waiting) for number, file in enumerate(waiting)}
     items.sort(key=lambda item: (place.get(item.path, len(files)), item.path.parent, item.path))
+
+
+def pytest_collection_finish() -> None:
+    """What all tests together have imported lives as long as the process: it is looked through no more."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -238,7 +238,7 @@ class World:
         chat: Chat | int,
         *,
         after: Message | int = 0,
-        timeout_s: float = 10.0,
+        timeout_s: float = 30.0,
         bot: Bot | int | None = None,
         where: Callable[[Message], bool] = lambda _: True,
     ) -> Message:
@@ -249,11 +249,11 @@ class World:
 
         return await self.wait_for(look, timeout_s=timeout_s)
 
-    async def wait_for(self, look: Callable[[], T | None], *, timeout_s: float = 10.0) -> T:
+    async def wait_for(self, look: Callable[[], T | None], *, timeout_s: float = 30.0) -> T:
         """What `look` finds, as soon as it is not None; looked at after every change of the world."""
         return await self.state.bell.until(look, timeout_s=timeout_s)
 
-    async def wait_for_call(self, method: str, *, after: int = 0, timeout_s: float = 10.0) -> CallRecord:
+    async def wait_for_call(self, method: str, *, after: int = 0, timeout_s: float = 30.0) -> CallRecord:
         """The first call of a method with a number above `after`; it may still be running."""
         return await self.wait_for(
             lambda: next(iter(self.state.calls.of(method, after=after)), None), timeout_s=timeout_s
