@@ -109,10 +109,10 @@ def test_an_answer_grows_before_it_is_whole(visitor: Visitor) -> None:
 
 def test_typing_is_shown(visitor: Visitor) -> None:
     for column in COLUMNS:
-        visitor.say(column, "/demo slow 5")
+        visitor.say(column, "/demo slow 6")
         expect(visitor.column(column).locator(".dots")).to_be_visible(timeout=PATIENCE_MS)
     for column in COLUMNS:
-        visitor.hear(column, "I waited 5 s.")
+        visitor.hear(column, "I waited 6 s.")
         expect(visitor.column(column).locator(".dots")).to_have_count(0, timeout=PATIENCE_MS)
 
 
