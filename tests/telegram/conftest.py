@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
+from tests.telegram.hurriedhost import Hurried, hurried_host
 
 from surfacehost import Event, File, Home, Invite, Message, NotReady, Refused, Reply, Uncertain, Undeliverable
 from surfacehost.events import ReplyKind
 from surfacehost_devkit.botapi import Account, Bot, BotApi, Chat, Pace
 from surfacehost_devkit.botapi import Message as Sent
 from surfacehost_devkit.fakes import FakeClient, FakeMemory, FakePut
+from surfacehost_devkit.smalldisk import SmallDisk
 from surfacehost_telegram import TelegramSettings, TelegramSurface
 from surfacehost_telegram.budget import ChatBudget
 from surfacehost_telegram.settings import Technique
@@ -268,3 +271,17 @@ def no_token_in_the_logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     records = [*caplog.get_records("setup"), *caplog.get_records("call")]
     ours = [record for record in records if not record.name.startswith("uvicorn")]  # the simulator's own
     assert "AAHsimulated" not in "\n".join(logging.Formatter().format(record) for record in ours)
+
+
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallDisk]:
+    """Of the data of the host below."""
+    with SmallDisk(tmp_path_factory.mktemp("disk"), megabytes=32) as disk:
+        yield disk
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def hurried(disk: SmallDisk, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hurried]:
+    """For a module of its own: a host that waits as short as it can, on that disk."""
+    async with hurried_host(tmp_path_factory.mktemp("faults"), disk.path / "var") as hurried:
+        yield hurried

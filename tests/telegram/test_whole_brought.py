@@ -1,6 +1,6 @@
 """Whatever comes in with updates that Telegram brings instead of being asked for them: the same tests once more.
 
-What goes wrong on that way is in test_whole_in_faults.py, test_process.py and
+What goes wrong on that way is in test_whole_brought_in_faults.py, test_process.py and
 tests/chaos/test_brought.py.
 """
 

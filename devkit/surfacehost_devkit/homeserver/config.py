@@ -129,7 +129,7 @@ def _silence() -> dict[str, object]:
 
 
 def _thrift() -> dict[str, object]:
-    """What takes time at every event and is for servers with people or neighbours: together about half of it."""
+    """What takes time at every event and is for servers with people or neighbours: about a quarter of all it does."""
     return {
         "push": {"enabled": False},
         "user_directory": {"enabled": False},
