@@ -52,15 +52,18 @@ class HostProcess:
         (self.folder / "settings.toml").write_text(listen + settings)
 
     def start(self) -> Self:
-        """Start it and wait until it says where it is. Raises AssertionError with its log when it does not."""
+        """Start it and wait until it says where it is. Raises AssertionError with its log when it does not.
+
+        One that is to be killed early may have ended by then.
+        """
         said = self.folder / "stdout.txt"
         said.write_text("")
         words = ["run", "--settings", str(self.folder / "settings.toml")]
         self._process = Forked(words, said=said, log=self.log, environ=os.environ | self._environ, first=self._first)
         wait_until(lambda: address_in(said) or not self.is_alive, START_S, self.log_tail)
-        if not self.is_alive:
-            raise AssertionError(f"the host ended with {self.returncode}:\n{self.log_tail()}")
         self.address = address_in(said)
+        if not self.address:
+            raise AssertionError(f"the host ended with {self.returncode}:\n{self.log_tail()}")
         return self
 
     @property

@@ -7,7 +7,7 @@ import pytest
 from telegram import InputMediaAudio, InputMediaDocument, InputMediaPhoto, InputMediaVideo, ReplyParameters
 from telegram.error import BadRequest, Forbidden, NetworkError
 from telegram.ext import ExtBot
-from tests.telegram.test_files import picture
+from tests.telegram.shown import picture
 
 from surfacehost_devkit.botapi import Account, Bot, BotApi, Groups, World, faults
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from tests.host.logbook import Book
 from tests.host.scrapbook import installed
-from tests.telegram.test_files import SHOWN
+from tests.telegram.shown import SHOWN
 from tests.telegram.wholehost import can_show_files
 
 from surfacehost_devkit.hostprocess import wait_until

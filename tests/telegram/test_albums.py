@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.telegram.conftest import Post
-from tests.telegram.test_files import SHOWN
+from tests.telegram.shown import SHOWN
 
 from surfacehost import File, NotReady, Reply, Uncertain, Undeliverable
 from surfacehost_devkit.botapi import Fault, faults

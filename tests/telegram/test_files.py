@@ -1,12 +1,12 @@
 """Files both ways: as what they are shown, what Telegram does not take, and how they are fetched."""
 
-import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 from tests.telegram.conftest import Desk, Post
+from tests.telegram.shown import SHOWN
 
 from surfacehost import Attachment, NotReady, Reply, TooLarge, Undeliverable
 from surfacehost_devkit.botapi import BotApi, Fault, faults
@@ -15,27 +15,6 @@ from surfacehost_telegram.download import Unreadable
 from surfacehost_telegram.upload import CLOUD_BYTES, Upload
 
 pytestmark = pytest.mark.usefixtures("hurry")
-
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
-
-
-def picture(width: int = 8, height: int = 8) -> bytes:
-    return PNG + struct.pack(">II", width, height)
-
-
-SHOWN = [
-    ("a.png", "image/png", picture(), "photo"),
-    ("a.webp", "image/webp; charset=binary", b"RIFF....WEBP", "photo"),
-    ("long.png", "image/png", picture(9000, 9), "document"),  # not of a shape that is shown as a photo
-    ("torn.png", "image/png", b"no picture", "document"),
-    ("a.gif", "image/gif", b"GIF89a", "animation"),
-    ("a.mp4", "video/mp4", b"film", "video"),
-    ("a.ogg", "audio/ogg", b"sound", "voice"),
-    ("a.mp3", "audio/mpeg", b"sound", "audio"),
-    ("../../a\nb.pdf", "application/pdf", b"%PDF", "document"),
-    ("a.svg", "image/svg+xml", b"<svg/>", "document"),
-    ("the **last** one.pdf", "application/pdf", b"%PDF last", "document"),
-]
 
 
 async def test_files_are_shown_as_what_they_are(post: Post) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from tests.botapi.judge import judge_call
-from tests.telegram.test_files import SHOWN
+from tests.telegram.shown import SHOWN
 from tests.telegram.wholehost import WAIT_S, Whole, part, whole_host
 
 from platform_agent.showcase import long_text

@@ -17,7 +17,7 @@ from tests.telegram.endings import (
     UNPARSED,
 )
 from tests.telegram.hurriedhost import DELIVERIES, Hurried
-from tests.telegram.test_files import SHOWN
+from tests.telegram.shown import SHOWN
 from tests.telegram.wholehost import WAIT_S
 
 from surfacehost_devkit.botapi import Bot, Fault, faults

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from tests.telegram.test_files import SHOWN
+from tests.telegram.shown import SHOWN
 
 from platform_agent import events, showcase
 from platform_agent.demo import Call, Command
