@@ -193,6 +193,22 @@ async def test_a_server_that_is_no_websocket_server() -> None:
         assert (await failure(session, turn())).kind is Kind.PROTOCOL
 
 
+@pytest.mark.parametrize("said", ["", "HTTP/1.1 101 Sw", "HTTP/1.1 101 Switching Protocols\r\nUpgr"])
+async def test_a_server_that_ends_within_the_handshake_is_asked_again(said: str) -> None:
+    tried: list[str] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tried.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(said.encode())
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    async with server, client(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}") as session:
+        assert (await failure(session, turn())).kind is Kind.UNREACHABLE
+    assert len(tried) > 1
+
+
 CLOSES = {1011: Kind.INTERNAL, 1012: Kind.OVERLOADED, 1009: Kind.TOO_LARGE, 4401: Kind.AUTH, 1000: Kind.LOST}
 
 

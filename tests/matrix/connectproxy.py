@@ -48,11 +48,13 @@ class ConnectProxy:
     async def _tunnel(self, target: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host, _, port = target.rpartition(":")
         far_reader, far_writer = await asyncio.open_connection(host, int(port))
-        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         try:
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             await asyncio.gather(_pass_on(reader, far_writer), _pass_on(far_reader, writer))
         finally:
             far_writer.close()
+            with contextlib.suppress(OSError):
+                await far_writer.wait_closed()  # what is still on its way there would keep it open
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -44,6 +44,8 @@ def of_handshake(error: Exception, url: str) -> PlatformError:
             made = _of_status(error, url)
         case TimeoutError():
             made = PlatformError(Kind.TIMEOUT, f"{url} did not answer the handshake")
+        case InvalidMessage(__cause__=EOFError()):  # as of an agent that ends just then
+            made = PlatformError(Kind.UNREACHABLE, f"{url} closed the connection instead of answering the handshake")
         case InvalidMessage() | InvalidURI():
             made = PlatformError(Kind.PROTOCOL, f"{url} is no WebSocket server: {type(error).__name__}")
         case OSError() | ConnectionClosed():
