@@ -1,7 +1,9 @@
 """What becomes of every update that goes wrong on its way, through one real ``surfacehost run``."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from functools import partial
+from typing import Any
 
 import pytest
 from tests.telegram.endings import (
@@ -11,7 +13,8 @@ from tests.telegram.endings import (
 from tests.telegram.hurriedhost import Hurried
 from tests.telegram.wholehost import WAIT_S
 
-from surfacehost_devkit.botapi import Bot, faults
+from surfacehost_devkit.botapi import Account, Bot, faults
+from surfacehost_devkit.botapi import Message as Sent
 from surfacehost_devkit.hostprocess import surface_in
 from surfacehost_devkit.smalldisk import SmallDisk
 
@@ -33,14 +36,16 @@ async def test_what_cannot_be_stored_is_brought_again(hurried: Hurried, disk: Sm
     assert hurried.said(before) == ["echo: one", "echo: two"]
 
 
+def by_hand(hurried: Hurried, person: Account, first: Sent, count: int) -> Callable[[int], Coroutine[Any, Any, int]]:
+    """Brings the message that stands so far behind *first*; there are *count*, each says its number."""
+    hurried.brought.last_message_id += count
+    return lambda number: hurried.bring(person, first.id + 1 + number, str(number))
+
+
 async def test_what_is_brought_out_of_order_or_twice_is_answered_in_order_and_once(hurried: Hurried) -> None:
     alice = hurried.person()
     first = await hurried.ask(alice, "before", bot=hurried.brought)
-    hurried.brought.last_message_id += 5  # of those that are brought by hand
-
-    async def bring(number: int) -> int:
-        return await hurried.bring(alice, first.id + 1 + number, str(number))
-
+    bring = by_hand(hurried, alice, first, 5)
     assert await bring(0) == 200
     came = await asyncio.gather(*map(bring, (4, 3, 1, 2, 2, 4)))
     assert {*came, await bring(0), await bring(3)} == {200}
@@ -52,11 +57,7 @@ async def test_what_is_brought_out_of_order_or_twice_is_answered_in_order_and_on
 async def test_what_is_to_be_brought_again_comes_before_what_was_behind_it(hurried: Hurried, disk: SmallDisk) -> None:
     alice = hurried.person()
     first = await hurried.ask(alice, "before", bot=hurried.brought)
-    hurried.brought.last_message_id += 4  # of those that are brought by hand
-
-    async def bring(number: int) -> int:
-        return await hurried.bring(alice, first.id + 1 + number, str(number))
-
+    bring = by_hand(hurried, alice, first, 4)
     assert await bring(0) == 200
     for lost in (1, 3):
         disk.fill()
