@@ -110,12 +110,12 @@ class HostProcess:
 
     def status(self) -> dict[str, Any]:
         """Its /status.json."""
-        answer: dict[str, Any] = json.loads(self._get("/status.json")[1])
+        answer: dict[str, Any] = json.loads(page_of(self.address, "/status.json")[1])
         return answer
 
     def readiness(self) -> tuple[int, str]:
         """Status and text of its /readyz."""
-        return self._get("/readyz")
+        return page_of(self.address, "/readyz")
 
     def wait_ready(self, timeout_s: float = 30.0) -> Self:
         """Wait until everything that is enabled says that messages can flow."""
@@ -167,13 +167,6 @@ class HostProcess:
         """The last lines of its log."""
         return "\n".join(self.log_text().splitlines()[-lines:])
 
-    def _get(self, path: str) -> tuple[int, str]:
-        """Status and text of a page of it."""
-        with closing(HTTPConnection(urlsplit(self.address).netloc, timeout=ANSWER_S)) as connection:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read().decode()
-
     def _explain(self) -> str:
         return f"{json.dumps(self.status(), indent=1)}\n{self.log_tail()}"
 
@@ -193,6 +186,14 @@ def address_in(said: Path) -> str:
     """Where a host that wrote what it *said* has its web server; empty as long as it did not say so."""
     _, _, rest = said.read_text().partition("running at ")
     return rest.partition(" ")[0] if " " in rest else ""
+
+
+def page_of(address: str, path: str) -> tuple[int, str]:
+    """Status and text of a page of the host at *address*. Raises OSError where there is none."""
+    with closing(HTTPConnection(urlsplit(address).netloc, timeout=ANSWER_S)) as connection:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
 
 
 def wait_until(condition: Callable[[], object], timeout_s: float, explain: Callable[[], str] = lambda: "") -> None:

@@ -12,12 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import httpx
-
 from surfacehost_devkit.chaos.doom import Doom
 from surfacehost_devkit.forked import Forked
-from surfacehost_devkit.hostprocess import address_in, wait_until
-from surfacehost_devkit.plain import NO_TLS
+from surfacehost_devkit.hostprocess import address_in, page_of, wait_until
 
 END_S = 60.0
 """How long a host may take to get to where it dies."""
@@ -67,10 +64,8 @@ class Lives:
 
     async def ready(self) -> None:
         """Wait until messages can flow."""
-        page = f"{await self.address()}/readyz"
-        await asyncio.to_thread(
-            wait_until, lambda: httpx.get(page, verify=NO_TLS).status_code == 200, END_S, self.log.read_text
-        )
+        address = await self.address()
+        await asyncio.to_thread(wait_until, lambda: page_of(address, "/readyz")[0] == 200, END_S, self.log.read_text)
 
     async def end(self, *, by: int = signal.SIGKILL) -> int:
         """Send the signal *by*, and wait for the end; the exit status."""

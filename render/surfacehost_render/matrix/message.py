@@ -51,6 +51,8 @@ def render(source: Source) -> MatrixText:
 
 def _readable(markdown: str, tokens: Sequence[Token]) -> str:
     """*markdown* with the punctuation that references stand for, unless code is about references."""
+    if "&#" not in markdown:
+        return markdown
     inside = (child for token in tokens for child in (token, *(token.children or ())))
     if any("&#" in token.content for token in inside if token.type in _CODE):
         return markdown
